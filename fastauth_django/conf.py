@@ -1,0 +1,333 @@
+"""The ``FASTAUTH`` setting: every key, its type, its default and its meaning.
+
+Values are read from ``django.conf.settings`` each time they are used, so ``override_settings`` is followed and
+nothing is frozen at import. A wrong value raises ``ImproperlyConfigured`` when it is used, whether or not
+``manage.py check`` was run: an authentication package must not guess what a typo meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, TypeVar, overload
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """What a value may be: a phrase for people, and a function that returns the clean value.
+
+    ``clean`` raises ``TypeError`` for a value of the wrong type and ``ValueError`` for one out of range.
+    """
+
+    text: str
+    clean: Callable[[Any], T]
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError
+    try:
+        return timedelta(seconds=value)
+    except OverflowError:
+        raise ValueError from None
+
+
+def _integer(low: int, high: int | None = None) -> Callable[[Any], int]:
+    def clean(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError
+        if value < low or (high is not None and value > high):
+            raise ValueError
+        return value
+
+    return clean
+
+
+def _choice(*choices: str, fold: bool = False) -> Callable[[Any], str]:
+    def clean(value: Any) -> str:
+        value = _string(value)
+        value = value.lower() if fold else value
+        if value not in choices:
+            raise ValueError
+        return value
+
+    return clean
+
+
+def _optional(clean: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else clean(value)
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    # A bare string is a sequence of strings too, and would be read letter by letter.
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        raise TypeError
+    return tuple(_string(item) for item in value)
+
+
+@dataclass(frozen=True)
+class FormerCookie:
+    """A cookie that an earlier deployment set and that must not shadow today's.
+
+    ``partitioned`` of ``None`` means "as today's cookies are".
+    """
+
+    name: str
+    path: str = "/"
+    domain: str | None = None
+    partitioned: bool | None = None
+
+
+def _former_cookies(value: Any) -> tuple[FormerCookie, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError
+    former = []
+    for item in value:
+        if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
+            raise TypeError
+        if not set(item) <= {"name", "path", "domain", "partitioned"}:
+            raise ValueError
+        former.append(
+            FormerCookie(
+                name=item["name"],
+                path=_string(item.get("path", "/")),
+                domain=_optional(_string)(item.get("domain")),
+                partitioned=_optional(_boolean)(item.get("partitioned")),
+            )
+        )
+    return tuple(former)
+
+
+def _importable(value: Any) -> Any:
+    # The object itself is welcome too: a test, or a settings module that can import it, need not spell a path.
+    if callable(value):
+        return value
+    try:
+        return import_string(_string(value))
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+
+
+boolean = Kind("bool", _boolean)
+string = Kind("str", _string)
+optional_string = Kind("str or None", _optional(_string))
+duration = Kind("timedelta, or whole seconds", _duration)
+optional_duration = Kind("timedelta, whole seconds, or None", _optional(_duration))
+strings = Kind("list of str", _strings)
+former_cookies = Kind("list of dicts with name, path, domain, partitioned", _former_cookies)
+importable = Kind("dotted path", _importable)
+optional_importable = Kind("dotted path or None", _optional(_importable))
+
+
+class Setting(Generic[T]):
+    """One key of ``FASTAUTH``: a descriptor that reads, checks and returns its value.
+
+    ``default`` is a value, or a function of the settings object for a default that follows other settings.
+    """
+
+    name: str
+
+    def __init__(self, kind: Kind[T], default: Any, doc: str, *, default_text: str | None = None) -> None:
+        self.kind = kind
+        self.default = default
+        self.doc = doc
+        self._default_text = default_text
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, instance: Settings, owner: type) -> T: ...
+    def __get__(self, instance: Settings | None, owner: type) -> Setting[T] | T:
+        if instance is None:
+            return self
+        try:
+            value = instance.user_settings[self.name]
+        except KeyError:
+            value = self.default(instance) if callable(self.default) else self.default
+        try:
+            return self.kind.clean(value)
+        except (TypeError, ValueError) as error:
+            raise ImproperlyConfigured(f"FASTAUTH[{self.name!r}] must be {self.kind_text}, not {value!r}.") from error
+
+    @property
+    def kind_text(self) -> str:
+        return self.kind.text
+
+    @property
+    def default_text(self) -> str:
+        return repr(self.default) if self._default_text is None else self._default_text
+
+
+def _ttl_default(simplejwt_key: str, fallback: timedelta) -> Callable[[Settings], timedelta]:
+    """A lifetime that only ``SIMPLE_JWT`` names counts; simplejwt's own defaults do not."""
+    return lambda conf: conf.simplejwt_settings.get(simplejwt_key, fallback)
+
+
+class Settings:
+    """Typed, lazy view of ``settings.FASTAUTH``. Use the one instance, :data:`conf`."""
+
+    TOKEN_DELIVERY = Setting(
+        Kind('"json" or "cookie"', _choice("json", "cookie")),
+        "json",
+        "How a token pair reaches the client: in the response body, or as two cookies and never in the body.",
+    )
+    COOKIE_NAME_ACCESS = Setting(string, "access_token", "Name of the access cookie.")
+    COOKIE_NAME_REFRESH = Setting(string, "refresh_token", "Name of the refresh cookie.")
+    COOKIE_SECURE = Setting(
+        boolean,
+        lambda conf: not conf.DEBUG,
+        "Send the cookies over HTTPS only.",
+        default_text="not DEBUG",
+    )
+    COOKIE_HTTPONLY = Setting(boolean, True, "Hide the cookies from JavaScript.")
+    COOKIE_SAMESITE = Setting(
+        Kind('"lax", "strict" or "none", in any case', _choice("lax", "strict", "none", fold=True)),
+        "lax",
+        'Whether browsers send the cookies with requests that another site starts. "none" is for a front end on '
+        "another site.",
+    )
+    COOKIE_DOMAIN = Setting(optional_string, None, "Domain of the cookies; None is the answering host alone.")
+    CORS_ORIGINS = Setting(
+        strings,
+        (),
+        "Origins, as scheme://host[:port], whose pages may call with credentials: django-cors-headers lets them read "
+        "the answers and the CSRF rule trusts them.",
+        default_text="[]",
+    )
+    DEBUG = Setting(
+        boolean,
+        lambda conf: bool(django_settings.DEBUG),
+        "Only makes COOKIE_SECURE default to False, for http://localhost. Never in production.",
+        default_text="settings.DEBUG",
+    )
+    ACCESS_TOKEN_TTL = Setting(
+        duration,
+        _ttl_default("ACCESS_TOKEN_LIFETIME", timedelta(minutes=15)),
+        "Life of an access token, and Max-Age of its cookie.",
+        default_text="15 minutes, or SIMPLE_JWT's ACCESS_TOKEN_LIFETIME",
+    )
+    REFRESH_TOKEN_TTL = Setting(
+        duration,
+        _ttl_default("REFRESH_TOKEN_LIFETIME", timedelta(days=30)),
+        "Life of a session that is not used; each refresh moves the end forward.",
+        default_text="30 days, or SIMPLE_JWT's REFRESH_TOKEN_LIFETIME",
+    )
+    REMEMBER_ME_TTL = Setting(
+        duration,
+        timedelta(days=90),
+        'The same for a session that was started with "remember": true. It survives every refresh.',
+        default_text="90 days",
+    )
+    SESSION_MAX_AGE = Setting(
+        optional_duration, None, "Absolute end of a session after its start, however often it refreshes."
+    )
+    COOKIE_PATH_ACCESS = Setting(string, "/", "Path of the access cookie.")
+    COOKIE_PATH_REFRESH = Setting(
+        string, "/", "Path of the refresh cookie. It must reach the refresh and the logout URL."
+    )
+    COOKIE_PARTITIONED = Setting(
+        boolean,
+        lambda conf: conf.COOKIE_SAMESITE == "none",
+        "Store the cookies per top-level site (CHIPS). Browsers that block third-party cookies keep a cross-site "
+        "cookie only when it is partitioned.",
+        default_text='COOKIE_SAMESITE == "none"',
+    )
+    CSRF_PROTECTION = Setting(
+        Kind('"origin", "token" or None', _optional(_choice("origin", "token"))),
+        "origin",
+        'How a request that carries our cookies proves that no other site forged it: by its Origin and Sec-Fetch-Site, '
+        "by Django's CSRF token, or not at all.",
+    )
+    REFRESH_GRACE = Setting(
+        Kind("whole seconds from 0 to 60", _integer(0, 60)),
+        10,
+        "Seconds after a rotation in which the token before is still answered, with the same successor. 0 is strict.",
+    )
+    MAX_SESSIONS_PER_USER = Setting(
+        Kind("int from 1, or None", _optional(_integer(1))),
+        None,
+        "The oldest session of a user ends when one more than this starts.",
+    )
+    ACCEPT_TOKENS_WITHOUT_SESSION = Setting(
+        boolean,
+        False,
+        "Accept plain simplejwt access tokens from the Authorization header while a project migrates. They cannot be "
+        "revoked.",
+    )
+    COOKIE_FORMER = Setting(
+        former_cookies,
+        (),
+        "Cookies of an earlier deployment (name, path, domain, partitioned) that sign-in, refresh and sign-out also clear.",
+        default_text="[]",
+    )
+    SIGN_UP_ENABLED = Setting(boolean, True, "register answers 403 when this is off.")
+    LOGIN_FAILURE_LIMIT = Setting(
+        Kind("int from 1", _integer(1)),
+        5,
+        "Failed sign-ins for one identifier from one address within the window before 429. One address may fail "
+        "twenty times as often over all identifiers.",
+    )
+    LOGIN_FAILURE_WINDOW = Setting(
+        duration, timedelta(minutes=5), "The window in which failures are counted.", default_text="5 minutes"
+    )
+    LOGIN_SERIALIZER = Setting(
+        importable,
+        "fastauth_django.serializers.LoginSerializer",
+        "Checks a sign-in; its validated_data must hold the user.",
+    )
+    REGISTER_SERIALIZER = Setting(
+        importable, "fastauth_django.serializers.RegisterSerializer", "Checks a sign-up; its save() returns the user."
+    )
+    USER_SERIALIZER = Setting(
+        importable, "fastauth_django.serializers.UserSerializer", "What clients are told of the signed-in user."
+    )
+    TOKEN_CLAIMS = Setting(
+        optional_importable,
+        None,
+        "A function (user, claims) -> claims that shapes access tokens. The claims this app relies on cannot be changed.",
+    )
+
+    @property
+    def user_settings(self) -> Mapping[str, Any]:
+        """``settings.FASTAUTH`` as the project wrote it."""
+        user_settings = getattr(django_settings, "FASTAUTH", {})
+        if not isinstance(user_settings, Mapping):
+            raise ImproperlyConfigured(f"FASTAUTH must be a dict, not {type(user_settings).__name__}.")
+        return user_settings
+
+    @property
+    def simplejwt_settings(self) -> Mapping[str, Any]:
+        """``settings.SIMPLE_JWT`` as the project wrote it, without simplejwt's defaults."""
+        return getattr(django_settings, "SIMPLE_JWT", None) or {}
+
+    @classmethod
+    def declared(cls) -> dict[str, Setting[Any]]:
+        """Every key that exists, in the order of the reference."""
+        return {name: value for name, value in vars(cls).items() if isinstance(value, Setting)}
+
+
+conf = Settings()
