@@ -1,0 +1,112 @@
+"""Refusals, each named for what happened. They are REST framework exceptions, so a view may simply raise them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import status
+from rest_framework.exceptions import APIException
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, DetailDictMixin, InvalidToken
+
+if TYPE_CHECKING:
+    from .models import AuthSession
+
+
+class InvalidCredentials(AuthenticationFailed):
+    """The identifier or the password is wrong. Which of the two is not said."""
+
+    default_detail = _("The credentials are wrong.")
+    default_code = "invalid_credentials"
+
+
+class RefreshTokenRequired(AuthenticationFailed):
+    """No refresh token was presented. Not final: the cookies may be on their way in another answer."""
+
+    default_detail = _("A refresh token is required.")
+    default_code = "refresh_token_required"
+
+
+class TokenInvalid(InvalidToken):
+    """The token was not issued here, not for this use, or not for this user."""
+
+    default_detail = _("The token is invalid.")
+    default_code = "token_invalid"
+
+
+class TokenExpired(InvalidToken):
+    """The token, or the session it belongs to, has run out."""
+
+    default_detail = _("The token has expired.")
+    default_code = "token_expired"
+
+
+class SessionRevoked(InvalidToken):
+    """The session was ended, or its row is gone."""
+
+    default_detail = _("The session has ended.")
+    default_code = "session_revoked"
+
+
+class RefreshTokenReused(InvalidToken):
+    """A refresh token was presented that a rotation had replaced. Carries the session to be ended."""
+
+    default_detail = _("The refresh token was used before. The session has been ended.")
+    default_code = "refresh_token_reused"
+
+    def __init__(self, session: AuthSession) -> None:
+        self.session = session
+        super().__init__()
+
+
+class UserInactive(AuthenticationFailed):
+    """The account is deactivated."""
+
+    default_detail = _("The account is inactive.")
+    default_code = "user_inactive"
+
+
+class PasswordChanged(InvalidToken):
+    """The password was changed after the session started."""
+
+    default_detail = _("The password has been changed. Sign in again.")
+    default_code = "password_changed"
+
+
+class CsrfFailed(DetailDictMixin, APIException):
+    """A page of another origin may have sent this request. ``detail`` says how that was seen."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = _("CSRF verification failed.")
+    default_code = "csrf_failed"
+
+
+class SignUpDisabled(DetailDictMixin, APIException):
+    """``SIGN_UP_ENABLED`` is off."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = _("Sign-up is disabled.")
+    default_code = "sign_up_disabled"
+
+
+class UserExists(DetailDictMixin, APIException):
+    """Another account has this identifier, also when it was created a moment ago by a racing sign-up."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _("A user with these details already exists.")
+    default_code = "user_exists"
+
+
+class TryAgain(DetailDictMixin, APIException):
+    """The database could not say which of two refreshes came first. Nothing is lost: the same token works."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = _("The session is being refreshed. Try again.")
+    default_code = "try_again"
+    wait = 1  # seconds, for Retry-After
+
+
+def code_of(refusal: APIException) -> str:
+    """The ``code`` a refusal puts into its body."""
+    detail: Any = refusal.detail
+    return str(detail["code"] if isinstance(detail, dict) and "code" in detail else refusal.default_code)
