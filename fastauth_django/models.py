@@ -1,0 +1,74 @@
+"""One signed-in device, one row. Only :mod:`fastauth_django.sessions` writes it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from .managers import AuthSessionManager
+
+
+def time_ordered_uuid() -> UUID:
+    """A UUID version 7 (RFC 9562, section 5.7): milliseconds first, then 74 random bits.
+
+    Sessions that start in the same second still have an order, and new rows go to one end of the index.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)
+
+
+class AuthSession(models.Model):
+    """A signed-in device, from sign-in to sign-out, however often it refreshes.
+
+    No token is stored: both are computed from the row. ``expires_at`` has no index on purpose, because every refresh
+    moves it, and PostgreSQL updates a row in place only while no indexed column changes.
+    """
+
+    class RevokedReason(models.TextChoices):
+        SIGNED_OUT = "signed_out", _("signed out")
+        REPLACED = "replaced", _("another sign-in in the same browser")
+        ENDED = "ended", _("ended by the user")
+        ENDED_BY_STAFF = "ended_by_staff", _("ended by staff")
+        PASSWORD_CHANGED = "password_changed", _("password changed")
+        SESSION_LIMIT = "session_limit", _("too many sessions")
+        REUSE = "reuse", _("a refresh token was used twice")
+
+    id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="auth_sessions", verbose_name=_("user")
+    )
+    generation = models.PositiveIntegerField(
+        _("generation"), default=0, help_text=_("How many times the refresh token was rotated.")
+    )
+    auth_hash = models.CharField(max_length=128, editable=False)
+    remember = models.BooleanField(_("remember"), default=False)
+    created_at = models.DateTimeField(_("created at"))
+    rotated_at = models.DateTimeField(_("last used at"))
+    expires_at = models.DateTimeField(_("expires at"))
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+    revoked_reason = models.CharField(_("revoked reason"), max_length=32, blank=True, choices=RevokedReason.choices)
+    ip_address = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=512, blank=True)
+
+    objects = AuthSessionManager()
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    def is_expired(self, now: datetime | None = None) -> bool:
+        """Whether the session has run out at ``now`` (default: the present)."""
+        return self.expires_at <= (now or timezone.now())
