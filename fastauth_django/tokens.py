@@ -1,0 +1,315 @@
+"""The two kinds of token, and the pair of them. A refresh token is a pure function of its session's row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID, uuid4, uuid5
+
+import jwt
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.utils import timezone
+from rest_framework_simplejwt import settings as simplejwt
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import (
+    ExpiredTokenError,
+    TokenBackendError,
+    TokenBackendExpiredToken,
+    TokenError,
+)
+from rest_framework_simplejwt.tokens import Token
+
+from .conf import conf
+from .exceptions import TokenExpired, TokenInvalid
+
+if TYPE_CHECKING:
+    from .models import AuthSession
+
+SESSION_CLAIM = "sid"  # OpenID Connect Front-Channel Logout 1.0, section 3
+GENERATION_CLAIM = "gen"
+
+
+class FallbackTokenBackend(TokenBackend):
+    """simplejwt's backend, verifying with more than one key.
+
+    A planned change of ``SECRET_KEY`` must sign nobody out, so keys that the project lists as fallbacks still verify.
+    ``iat`` is not compared with this host's clock: it protects nothing, and a token from a host whose clock is a
+    second ahead would be refused.
+    """
+
+    def __init__(self, *args: Any, fallback_keys: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fallback_keys = [self._prepare_key(key) for key in fallback_keys]
+
+    def decode(self, token: Any, verify: bool = True, *, verify_exp: bool = True) -> dict[str, Any]:
+        """The claims of an encoded token.
+
+        Raises ``TokenBackendExpiredToken`` for one that has expired and ``TokenBackendError`` for any other fault.
+        ``verify_exp=False`` accepts an expired token whose signature is good, for signing out.
+        """
+        options = {
+            "verify_signature": verify,
+            "verify_exp": verify and verify_exp,
+            "verify_iat": False,
+            "verify_aud": verify and self.audience is not None,
+        }
+        for key in (self.get_verifying_key(token), *self.fallback_keys):
+            try:
+                return jwt.decode(
+                    token,
+                    key,
+                    algorithms=[self.algorithm],
+                    audience=self.audience,
+                    issuer=self.issuer,
+                    leeway=self.get_leeway(),
+                    options=options,
+                )
+            except jwt.InvalidSignatureError:
+                continue
+            except jwt.ExpiredSignatureError as error:
+                raise TokenBackendExpiredToken("Token is expired") from error
+            # PyJWT lets a few of Python's own errors through, for claims such as "exp": Infinity.
+            except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError) as error:
+                raise TokenBackendError("Token is invalid") from error
+        raise TokenBackendError("Token is invalid")
+
+
+_backend: FallbackTokenBackend | None = None
+
+
+def token_backend() -> FallbackTokenBackend:
+    """The backend for the present settings; keys are prepared once."""
+    global _backend
+    if _backend is None:
+        jwt_settings = simplejwt.api_settings
+        # simplejwt reads SECRET_KEY once, at import; the live one counts here.
+        signing_key = conf.simplejwt_settings.get("SIGNING_KEY", django_settings.SECRET_KEY)
+        signs_with_secret_key = signing_key == django_settings.SECRET_KEY and jwt_settings.ALGORITHM.startswith("HS")
+        _backend = FallbackTokenBackend(
+            jwt_settings.ALGORITHM,
+            signing_key,
+            jwt_settings.VERIFYING_KEY,
+            jwt_settings.AUDIENCE,
+            jwt_settings.ISSUER,
+            jwt_settings.JWK_URL,
+            jwt_settings.LEEWAY,
+            jwt_settings.JSON_ENCODER,
+            fallback_keys=tuple(django_settings.SECRET_KEY_FALLBACKS) if signs_with_secret_key else (),
+        )
+    return _backend
+
+
+def _forget_backend(*, setting: str, **kwargs: Any) -> None:
+    global _backend
+    if setting in {"SIMPLE_JWT", "SECRET_KEY", "SECRET_KEY_FALLBACKS"}:
+        _backend = None
+
+
+setting_changed.connect(_forget_backend)
+
+
+def epoch(moment: datetime) -> int:
+    """Whole seconds since 1970 (RFC 7519, section 2, NumericDate), also where ``USE_TZ`` is off."""
+    return int((moment if timezone.is_aware(moment) else timezone.make_aware(moment)).timestamp())
+
+
+def user_id_of(user: Any) -> str:
+    """The value of simplejwt's user-id claim: ``USER_ID_FIELD`` where ``SIMPLE_JWT`` names one, else the primary key."""
+    return str(getattr(user, conf.simplejwt_settings.get("USER_ID_FIELD", "pk")))
+
+
+class SessionToken(Token):
+    """What access and refresh tokens share: they name a session, and one type is never taken for the other.
+
+    Settings are read when a token is made or read, where simplejwt's classes keep those of import time.
+    """
+
+    @property
+    def lifetime(self) -> timedelta:  # type: ignore[override]
+        raise NotImplementedError
+
+    def __init__(self, token: Any = None, verify: bool = True, *, verify_exp: bool = True) -> None:
+        """Read an encoded token, or begin a new one.
+
+        Raises simplejwt's ``ExpiredTokenError`` for an encoded token that has expired, ``TokenError`` for any other
+        that is not good.
+        """
+        self.token = token
+        self.current_time = timezone.now()
+        self.payload: dict[str, Any] = {}
+        if token is not None:
+            try:
+                self.payload = self.get_token_backend().decode(token, verify=verify, verify_exp=verify_exp)
+            except TokenBackendExpiredToken as error:
+                raise ExpiredTokenError("Token is expired") from error
+            except TokenBackendError as error:
+                raise TokenError("Token is invalid") from error
+            if verify:
+                self.verify()
+        else:
+            self.payload[_type_claim()] = self.token_type
+            self.payload["exp"] = epoch(self.current_time + self.lifetime)
+            self.payload["iat"] = epoch(self.current_time)
+            self._set_id(uuid4())
+
+    @classmethod
+    def read(cls, raw_token: str | bytes, *, expired_too: bool = False) -> Self:
+        """The token that a client sent. Raises :class:`TokenExpired` or :class:`TokenInvalid`."""
+        try:
+            return cls(raw_token, verify_exp=not expired_too)
+        except ExpiredTokenError as error:
+            raise TokenExpired from error
+        except TokenError as error:
+            raise TokenInvalid from error
+
+    def get_token_backend(self) -> FallbackTokenBackend:
+        return token_backend()
+
+    def verify(self) -> None:
+        """Refuse claims of the wrong shape. The backend has checked the signature, ``exp``, issuer and audience."""
+        id_claim = simplejwt.api_settings.JTI_CLAIM
+        well_formed = (
+            # bool is an int, and a float or a missing exp would make a token that lasts for ever.
+            type(self.payload.get("exp")) is int
+            and (id_claim is None or id_claim in self.payload)
+            and self.payload.get(_type_claim()) == self.token_type
+            and isinstance(self.payload.get(simplejwt.api_settings.USER_ID_CLAIM), (str, int))
+            and (SESSION_CLAIM not in self.payload or _is_uuid(self.payload[SESSION_CLAIM]))
+        )
+        if not well_formed:
+            raise TokenError("Token has the wrong claims")
+
+    @property
+    def session_id(self) -> UUID | None:
+        """The session this token belongs to; None for a plain simplejwt token."""
+        sid = self.payload.get(SESSION_CLAIM)
+        return None if sid is None else UUID(sid)
+
+    @property
+    def user_id(self) -> str:
+        """The user this token was issued to."""
+        return str(self.payload[simplejwt.api_settings.USER_ID_CLAIM])
+
+    def _set_id(self, value: UUID) -> None:
+        if simplejwt.api_settings.JTI_CLAIM is not None:
+            self.payload[simplejwt.api_settings.JTI_CLAIM] = value.hex
+
+
+class AccessToken(SessionToken):
+    """Opens protected views until it expires or its session ends.
+
+    ``from_cookie`` tells how it arrived, because that decides how an answer may carry tokens.
+    """
+
+    token_type = "access"
+    from_cookie = False
+
+    @property
+    def lifetime(self) -> timedelta:  # type: ignore[override]
+        return conf.ACCESS_TOKEN_TTL
+
+    @classmethod
+    def for_session(cls, session: AuthSession, now: datetime) -> AccessToken:
+        """A new access token of ``session``. It never outlives the session."""
+        token = cls()
+        issued = {
+            **token.payload,
+            "exp": epoch(min(now + conf.ACCESS_TOKEN_TTL, session.expires_at)),
+            simplejwt.api_settings.USER_ID_CLAIM: user_id_of(session.user),
+            SESSION_CLAIM: session.pk.hex,
+        }
+        shape_claims = conf.TOKEN_CLAIMS
+        if shape_claims is None:
+            token.payload = issued
+            return token
+        shaped = shape_claims(session.user, dict(issued))
+        if not isinstance(shaped, dict):
+            raise ImproperlyConfigured("The function of FASTAUTH['TOKEN_CLAIMS'] must return a dict of claims.")
+        # What this app relies on stands last: a hook adds claims, it cannot move a token to another user or session.
+        token.payload = {**shaped, **issued}
+        return token
+
+
+class RefreshToken(SessionToken):
+    """Buys the next pair, once. Its type is its own, so simplejwt's refresh view cannot walk around the rotation."""
+
+    token_type = "session_refresh"
+
+    @property
+    def lifetime(self) -> timedelta:  # type: ignore[override]
+        return conf.REFRESH_TOKEN_TTL
+
+    @classmethod
+    def for_session(cls, session: AuthSession) -> RefreshToken:
+        """The refresh token of the session's present generation. Every claim comes from the row, so it can be made again."""
+        token = cls.__new__(cls)
+        token.token = None
+        token.current_time = session.rotated_at
+        token.payload = {
+            _type_claim(): cls.token_type,
+            "exp": epoch(session.expires_at),
+            "iat": epoch(session.rotated_at),
+            simplejwt.api_settings.USER_ID_CLAIM: user_id_of(session.user),
+            SESSION_CLAIM: session.pk.hex,
+            GENERATION_CLAIM: session.generation,
+        }
+        token._set_id(uuid5(session.pk, str(session.generation)))
+        return token
+
+    def verify(self) -> None:
+        super().verify()
+        if SESSION_CLAIM not in self.payload or type(self.payload.get(GENERATION_CLAIM)) is not int:
+            raise TokenError("Token has the wrong claims")
+
+    @property
+    def generation(self) -> int:
+        generation: int = self.payload[GENERATION_CLAIM]
+        return generation
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TokenPair:
+    """An access and a refresh token, encoded, each with what is left of its life in seconds."""
+
+    access: str
+    refresh: str
+    access_max_age: int
+    refresh_max_age: int
+
+    @classmethod
+    def for_session(cls, session: AuthSession, now: datetime) -> TokenPair:
+        """The pair of the session's present generation, issued at ``now``."""
+        access = AccessToken.for_session(session, now)
+        return cls(
+            access=str(access),
+            refresh=str(RefreshToken.for_session(session)),
+            access_max_age=access["exp"] - epoch(now),
+            refresh_max_age=epoch(session.expires_at) - epoch(now),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The body of an answer in JSON delivery (RFC 6749, section 5.1)."""
+        return {
+            "access_token": self.access,
+            "refresh_token": self.refresh,
+            "token_type": "bearer",
+            "expires_in": self.access_max_age,
+        }
+
+    def __repr__(self) -> str:
+        return f"<TokenPair for {self.access_max_age} s>"
+
+
+def _type_claim() -> str:
+    # None switches simplejwt's type check off, and then a refresh token would open protected views.
+    return simplejwt.api_settings.TOKEN_TYPE_CLAIM or "token_type"
+
+
+def _is_uuid(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(UUID(value))
+    except ValueError:
+        return False
