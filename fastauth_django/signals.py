@@ -1,0 +1,17 @@
+"""Signals of this app. Signing in and out also send Django's own ``user_logged_in`` and ``user_logged_out``.
+
+=========================  ==================================================================================
+``user_signed_up``         ``sender`` (user class), ``request``, ``user``
+``token_refreshed``        ``sender`` (AuthSession), ``request``, ``session``
+``session_revoked``        ``sender`` (AuthSession), ``request`` (or None), ``session``, ``reason``
+``refresh_token_reused``   ``sender`` (AuthSession), ``request``, ``session``. Sent before the session's
+                           ``session_revoked``
+=========================  ==================================================================================
+"""
+
+from django.dispatch import Signal
+
+user_signed_up = Signal()
+token_refreshed = Signal()
+session_revoked = Signal()
+refresh_token_reused = Signal()
