@@ -1,0 +1,201 @@
+"""A token pair onto a response, both cookies off a response, and the values a request carries.
+
+One :class:`CookieSpec` makes the cookie that is set and the one that clears it. A browser knows a cookie by its name,
+domain, path and partition, and ignores a clearing cookie whose attributes it would not store, so the two must agree.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from http.cookies import Morsel
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.http.cookie import parse_cookie
+from django.http.response import HttpResponseBase
+
+from .conf import conf
+from .tokens import SessionToken, TokenPair
+
+SIZE_LIMIT = 4096  # RFC 6265, section 6.1: what a browser must at least store, name, value and attributes.
+SIZE_WARNING = 3584
+
+logger = logging.getLogger("fastauth_django")
+
+
+class CookieTooLarge(ImproperlyConfigured):
+    """A cookie that browsers would drop without a word, which looks like a sign-in that never happened."""
+
+
+class PartitionedMorsel(Morsel):  # type: ignore[type-arg]
+    """A cookie that may be ``Partitioned`` (CHIPS), which Python's own knows from 3.14 on."""
+
+    _reserved = {**Morsel._reserved, "partitioned": "Partitioned"}  # type: ignore[attr-defined]
+    _reserved_defaults = dict.fromkeys(_reserved, "")
+    _flags = {*Morsel._flags, "partitioned"}  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class CookieSpec:
+    """Everything about one cookie but its value and life."""
+
+    name: str
+    path: str
+    domain: str | None
+    secure: bool
+    httponly: bool
+    samesite: str
+    partitioned: bool
+
+    def morsel(self, value: str, max_age: int) -> PartitionedMorsel:
+        """The ``Set-Cookie`` that gives the cookie ``value`` for ``max_age`` seconds; 0 removes it."""
+        morsel = PartitionedMorsel()
+        morsel.set(self.name, value, value)
+        morsel["max-age"] = max_age
+        if max_age == 0:
+            morsel["expires"] = "Thu, 01 Jan 1970 00:00:00 GMT"
+        morsel["path"] = self.path
+        morsel["domain"] = self.domain or ""
+        morsel["secure"] = self.secure
+        morsel["httponly"] = self.httponly
+        morsel["samesite"] = self.samesite
+        morsel["partitioned"] = self.partitioned
+        return morsel
+
+    def put(self, response: HttpResponseBase, value: str, max_age: int) -> None:
+        """Write the cookie onto ``response``, beside any of the same name with another path, domain or partition."""
+        key = self.name
+        held = response.cookies.get(key)
+        if held is not None and (held["path"], held["domain"], bool(held.get("partitioned"))) != (
+            self.path,
+            self.domain or "",
+            self.partitioned,
+        ):
+            key = f"{self.name}; Path={self.path}; Domain={self.domain or ''}; Partitioned={self.partitioned}"
+        # dict's own method: the jar's would build a Morsel without Partitioned.
+        dict.__setitem__(response.cookies, key, self.morsel(value, max_age))
+
+
+def access_cookie() -> CookieSpec:
+    """The access cookie as the settings describe it."""
+    return _spec(conf.COOKIE_NAME_ACCESS, conf.COOKIE_PATH_ACCESS)
+
+
+def refresh_cookie() -> CookieSpec:
+    """The refresh cookie as the settings describe it."""
+    return _spec(conf.COOKIE_NAME_REFRESH, conf.COOKIE_PATH_REFRESH)
+
+
+def _spec(name: str, path: str) -> CookieSpec:
+    return CookieSpec(
+        name=name,
+        path=path,
+        domain=conf.COOKIE_DOMAIN,
+        secure=conf.COOKIE_SECURE,
+        httponly=conf.COOKIE_HTTPONLY,
+        samesite=conf.COOKIE_SAMESITE,
+        partitioned=conf.COOKIE_PARTITIONED,
+    )
+
+
+def former_cookies() -> list[CookieSpec]:
+    """Cookies of an earlier deployment (``COOKIE_FORMER``), without any that is today's."""
+    today = [access_cookie(), refresh_cookie()]
+    former = []
+    for old in conf.COOKIE_FORMER:
+        spec = replace(
+            today[0],
+            name=old.name,
+            path=old.path,
+            domain=old.domain,
+            partitioned=today[0].partitioned if old.partitioned is None else old.partitioned,
+        )
+        if spec not in today:
+            former.append(spec)
+    return former
+
+
+def set_auth_cookies(response: HttpResponseBase, pair: TokenPair) -> None:
+    """Deliver ``pair`` in two cookies, each as long-lived as its token, and clear the former ones.
+
+    Raises :class:`CookieTooLarge` before anything is put onto ``response``.
+    """
+    access, refresh = access_cookie(), refresh_cookie()
+    refuse_cookie_that_browsers_drop(access, pair.access, pair.access_max_age)
+    refuse_cookie_that_browsers_drop(refresh, pair.refresh, pair.refresh_max_age)
+    access.put(response, pair.access, pair.access_max_age)
+    refresh.put(response, pair.refresh, pair.refresh_max_age)
+    _clear_former(response)
+
+
+def clear_auth_cookies(response: HttpResponseBase) -> None:
+    """Remove both cookies and the former ones from the browser."""
+    access_cookie().put(response, "", 0)
+    refresh_cookie().put(response, "", 0)
+    _clear_former(response)
+
+
+def _clear_former(response: HttpResponseBase) -> None:
+    for spec in former_cookies():
+        spec.put(response, "", 0)
+    forbid_storing(response)
+
+
+def forbid_storing(response: HttpResponseBase) -> None:
+    """Keep an answer that holds or sets tokens out of every cache (RFC 6749, section 5.1)."""
+    response.headers["Cache-Control"] = "no-store"
+
+
+def refuse_cookie_that_browsers_drop(spec: CookieSpec, value: str, max_age: int) -> None:
+    """Raise :class:`CookieTooLarge` for a cookie over 4096 bytes; log a warning from 3.5 KB on.
+
+    Browsers drop such a cookie silently, and the user is thrown back to the sign-in page for ever.
+    """
+    size = len(spec.morsel(value, max_age).OutputString().encode())
+    if size > SIZE_LIMIT:
+        raise CookieTooLarge(
+            f"The cookie {spec.name!r} would be {size} bytes with its attributes and browsers drop cookies over "
+            f"{SIZE_LIMIT}. {_describe_claims(value)} Keep what FASTAUTH['TOKEN_CLAIMS'] adds small."
+        )
+    if size > SIZE_WARNING:
+        logger.warning(
+            "The cookie %r is %d bytes with its attributes; browsers drop cookies over %d. %s",
+            spec.name,
+            size,
+            SIZE_LIMIT,
+            _describe_claims(value),
+        )
+
+
+def _describe_claims(value: str) -> str:
+    """The names and sizes of a token's claims, never their values: this goes to logs."""
+    claims = SessionToken(value, verify=False).payload
+    sizes = sorted(((len(str(claim)), name) for name, claim in claims.items()), reverse=True)
+    return "Its claims by size: " + ", ".join(f"{name} {size}" for size, name in sizes) + "."
+
+
+def access_tokens(request: HttpRequest) -> list[str]:
+    """Every value of the access cookie that ``request`` carries, in the order sent."""
+    return _values(request, conf.COOKIE_NAME_ACCESS)
+
+
+def refresh_tokens(request: HttpRequest) -> list[str]:
+    """Every value of the refresh cookie that ``request`` carries, in the order sent."""
+    return _values(request, conf.COOKIE_NAME_REFRESH)
+
+
+def _values(request: Any, name: str) -> list[str]:
+    """All values of one cookie name. Django keeps the last, but browsers send the longer path first.
+
+    After a change of path or domain, or when a sibling subdomain tosses a cookie in, either alone would win for ever.
+    """
+    if name not in request.COOKIES:
+        return []
+    values = [request.COOKIES[name]]
+    header = request.META.get("HTTP_COOKIE", "")
+    if header.count(f"{name}=") > 1:
+        pairs = (parse_cookie(chunk) for chunk in header.split(";"))
+        values = [*(pair[name] for pair in pairs if name in pair), *values]
+    return [value for value in dict.fromkeys(values) if value]
