@@ -1,0 +1,114 @@
+"""REST framework authentication: the access cookie first, then ``Authorization: Bearer``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.views.decorators.debug import sensitive_variables
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt import settings as simplejwt
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+from . import cookies, csrf, sessions
+from .conf import conf
+from .exceptions import TokenInvalid, code_of
+from .tokens import AccessToken
+
+REFUSAL_ATTRIBUTE = "_fastauth_refusal"
+
+
+class CookieJWTAuthentication(JWTAuthentication):
+    """Authenticates by the access cookie, and without a usable one by the header::
+
+        Cookie: access_token=<token>
+        Authorization: Bearer <token>
+
+    A stale cookie is forgiven: the request goes on as anonymous, so that public views keep working. A header is only
+    sent on purpose, so a bad one is a 401. A cookie that a forged request carries is a 403. The session and its user
+    are read in one query, so signing out, revoking and a password change take effect at once.
+    """
+
+    @sensitive_variables("raw_token")
+    def authenticate(self, request: Any) -> tuple[Any, AccessToken] | None:
+        _vary_on_credentials(request)
+        suspicion = None
+        for raw_token in cookies.access_tokens(request):
+            try:
+                token = self.get_validated_token(raw_token)
+                if token.session_id is None:
+                    raise TokenInvalid  # ACCEPT_TOKENS_WITHOUT_SESSION is for headers: a script must be able to drop it.
+                user = self.get_user(token)
+            except AuthenticationFailed as refusal:
+                remember_refusal(request, refusal)
+                continue
+            suspicion = csrf.forgery_suspicion(request)
+            if suspicion is None:
+                token.from_cookie = True
+                return user, token
+            break
+        try:
+            authenticated = super().authenticate(request)
+        except AuthenticationFailed as refusal:
+            remember_refusal(request, refusal)
+            raise
+        if authenticated is None and suspicion is not None:
+            raise csrf.refuse(request, suspicion)
+        return authenticated
+
+    def authenticate_header(self, request: Any) -> str:
+        """The challenge of a 401 (RFC 6750, section 3), with the reason when a token was sent, in a cookie too."""
+        return challenge(request)
+
+    @sensitive_variables("raw_token")
+    def get_validated_token(self, raw_token: Any) -> AccessToken:
+        """The access token, signature, type and expiry checked. Raises ``TokenInvalid`` or ``TokenExpired``."""
+        token = AccessToken.read(raw_token)
+        if token.session_id is None and not conf.ACCEPT_TOKENS_WITHOUT_SESSION:
+            raise TokenInvalid
+        return token
+
+    def get_user(self, validated_token: AccessToken) -> Any:
+        """The user, if the token's session is alive. Raises the refusal that says why it is not."""
+        if validated_token.session_id is None:
+            return super().get_user(validated_token)
+        return sessions.live_session(validated_token).user
+
+
+class CookieJWTStatelessUserAuthentication(CookieJWTAuthentication):
+    """The same order without a database, for services that only verify: the user is simplejwt's ``TokenUser``.
+
+    A session that was ended is noticed only when the access token expires.
+    """
+
+    def get_user(self, validated_token: AccessToken) -> Any:
+        return simplejwt.api_settings.TOKEN_USER_CLASS(validated_token)
+
+
+def challenge(request: Any) -> str:
+    """The value of ``WWW-Authenticate``: with a reason when the request carried a token that was refused."""
+    value = f'Bearer realm="{JWTAuthentication.www_authenticate_realm}"'
+    refusal = refusal_of(request)
+    if refusal is not None:
+        value += f', error="invalid_token", error_description="{code_of(refusal)}"'
+    return value
+
+
+def remember_refusal(request: Any, refusal: AuthenticationFailed) -> None:
+    """Keep why a token was refused: the request may go on as anonymous and be answered 401 further on."""
+    http_request = getattr(request, "_request", request)
+    if refusal_of(request) is None:
+        setattr(http_request, REFUSAL_ATTRIBUTE, refusal)
+
+
+def refusal_of(request: Any) -> AuthenticationFailed | None:
+    """Why a token that the request carried was refused, if one was."""
+    return getattr(getattr(request, "_request", request), REFUSAL_ATTRIBUTE, None)
+
+
+def _vary_on_credentials(request: Any) -> None:
+    """Have every answer of the view say that it depends on who asks, so that no cache hands it to somebody else."""
+    view = (getattr(request, "parser_context", None) or {}).get("view")
+    headers = getattr(view, "headers", None)
+    if headers is not None:
+        vary = [name.strip() for name in headers.get("Vary", "").split(",") if name.strip()]
+        headers["Vary"] = ", ".join(dict.fromkeys([*vary, "Cookie", "Authorization"]))
