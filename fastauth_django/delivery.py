@@ -1,0 +1,163 @@
+"""Putting a session onto a response and taking it off again, in any view of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import router
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.views.decorators.debug import sensitive_variables
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+from . import cookies, csrf, sessions
+from .conf import conf
+from .conflicts import until_not_lost
+from .models import AuthSession
+from .tokens import AccessToken, RefreshToken, SessionToken, TokenPair
+
+Reason = AuthSession.RevokedReason
+
+
+def sign_in(
+    request: Any,
+    response: HttpResponseBase,
+    user: AbstractBaseUser,
+    remember: bool = False,
+    *,
+    token_delivery: str | None = None,
+) -> TokenPair:
+    """Start a session of ``user`` and deliver it on ``response``, whatever view made that response.
+
+    For a sign-in that this app does not run itself: after OAuth, a one-time code, an invitation. **No CSRF check is
+    made**: the view answers for it that no other site sent the request. Any session that the request's own cookies
+    carry ends. Sends Django's ``user_logged_in``.
+
+    :param request: Django's or REST framework's request.
+    :param remember: let the session last ``REMEMBER_ME_TTL`` instead of ``REFRESH_TOKEN_TTL``.
+    :param token_delivery: ``"cookie"`` or ``"json"``; ``FASTAUTH["TOKEN_DELIVERY"]`` if left out. In JSON delivery
+        nothing but ``Cache-Control`` is put onto ``response``: the body is the view's, from ``pair.as_json()``.
+    :raises CookieTooLarge: for claims that no browser would store; nothing has been written then.
+    """
+    http_request = _http_request(request)
+    delivery = token_delivery or conf.TOKEN_DELIVERY
+    carried = _session_ids(_cookie_tokens(http_request)) if delivery == "cookie" else []
+    pair = sessions.start(user, http_request, issue_onto(response, delivery), remember=remember, replacing=carried)
+    if delivery == "cookie":
+        csrf.give_token(http_request)
+    # Django's own receiver writes last_login; under REPEATABLE READ two sign-ins of one user collide there.
+    until_not_lost(
+        lambda: user_logged_in.send(sender=user.__class__, request=http_request, user=user),
+        using=router.db_for_write(get_user_model()),
+    )
+    return pair
+
+
+@sensitive_variables("refresh_token")
+def sign_out(
+    request: Any, response: HttpResponseBase, *, refresh_token: str | None = None, token_delivery: str | None = None
+) -> list[AuthSession]:
+    """End every session whose token ``request`` carries, expired ones too, and clear the cookies on ``response``.
+
+    A garbage token or none at all is no error: whoever asks to be signed out, is. **No CSRF check is made**: the view
+    answers for it. Sends Django's ``user_logged_out`` for a user whose session ended. Returns the sessions ended.
+
+    :param refresh_token: one more token, from the request's body.
+    :param token_delivery: as for :func:`sign_in`. In JSON delivery cookies are neither read nor cleared.
+    """
+    http_request = _http_request(request)
+    tokens = [*_bearer_tokens(http_request), *_read(RefreshToken, [refresh_token] if refresh_token else [])]
+    if (token_delivery or conf.TOKEN_DELIVERY) == "cookie":
+        tokens += _cookie_tokens(http_request)
+        cookies.clear_auth_cookies(response)
+    presented = _session_ids(tokens)
+    if not presented:
+        return []
+    ended = sessions.revoke(
+        AuthSession.objects.for_write().filter(pk__in=presented), Reason.SIGNED_OUT, http_request
+    )
+    announce_signed_out(http_request, ended)
+    return ended
+
+
+def update_session_auth_hash(
+    request: Any, response: HttpResponseBase, user: AbstractBaseUser, *, token_delivery: str | None = None
+) -> TokenPair:
+    """After a project's own form has changed the password of ``user``: end every session, and start the caller's anew.
+
+    The counterpart of ``django.contrib.auth.update_session_auth_hash``. The caller's session of before ends too, so a
+    stolen copy of it dies; whether it was to be remembered carries over. Call it after ``user.save()``, best in the
+    same transaction. **No CSRF check is made.** Parameters as for :func:`sign_in`.
+    """
+    http_request = _http_request(request)
+    delivery = token_delivery or conf.TOKEN_DELIVERY
+    callers_own = set(_session_ids([*_cookie_tokens(http_request), *_bearer_tokens(http_request)]))
+    ended = sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
+    remember = any(session.remember for session in ended if session.pk in callers_own)
+    return sessions.start(user, http_request, issue_onto(response, delivery), remember=remember)
+
+
+def issue_onto(response: HttpResponseBase, delivery: str) -> sessions.Issue[TokenPair]:
+    """A function that mints a session's pair and delivers it on ``response``."""
+
+    def issue(session: AuthSession, now: datetime) -> TokenPair:
+        pair = TokenPair.for_session(session, now)
+        if delivery == "cookie":
+            cookies.set_auth_cookies(response, pair)
+        else:
+            cookies.forbid_storing(response)
+        return pair
+
+    return issue
+
+
+def announce_signed_out(request: HttpRequest, ended: Iterable[AuthSession]) -> None:
+    """Send Django's ``user_logged_out`` once for each user whose session ended."""
+    for user in {session.user.pk: session.user for session in ended}.values():
+        user_logged_out.send(sender=user.__class__, request=request, user=user)
+
+
+def _http_request(request: Any) -> HttpRequest:
+    """Django's request: receivers of its signals, and packages such as django-axes, set attributes on it."""
+    return getattr(request, "_request", request)
+
+
+def _cookie_tokens(request: HttpRequest) -> list[SessionToken]:
+    return [
+        *_read(RefreshToken, cookies.refresh_tokens(request)),
+        *_read(AccessToken, cookies.access_tokens(request)),
+    ]
+
+
+@sensitive_variables("raw_token", "header")
+def _bearer_tokens(request: HttpRequest) -> list[SessionToken]:
+    authentication = JWTAuthentication()
+    header = authentication.get_header(request)
+    try:
+        raw_token = authentication.get_raw_token(header) if header else None
+    except AuthenticationFailed:
+        return []
+    return _read(AccessToken, [raw_token] if raw_token else [])
+
+
+@sensitive_variables("raw_tokens", "raw_token")
+def _read(kind: type[SessionToken], raw_tokens: Iterable[str | bytes]) -> list[SessionToken]:
+    """Those of ``raw_tokens`` whose signature and type are good, whether or not they have expired."""
+    tokens = []
+    for raw_token in raw_tokens:
+        try:
+            tokens.append(kind.read(raw_token, expired_too=True))
+        except AuthenticationFailed:
+            continue
+    return tokens
+
+
+def _session_ids(tokens: Iterable[SessionToken]) -> list[UUID]:
+    return [session_id for session_id in dict.fromkeys(token.session_id for token in tokens) if session_id]

@@ -1,0 +1,106 @@
+"""Limits on failed sign-ins: guessing one account's password, and spraying one password over many accounts."""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from dataclasses import dataclass
+from ipaddress import ip_network
+from time import time
+from typing import Any
+
+from django.contrib.auth import authenticate, get_user_model
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
+from rest_framework.exceptions import Throttled
+
+from .client import client_address
+from .conf import conf
+from .exceptions import InvalidCredentials, UserInactive
+
+logger = logging.getLogger("fastauth_django.security")
+
+SPRAYING_FACTOR = 20  # One office may share an address; it fails more often than one person.
+
+
+@sensitive_variables("password")
+def verify_credentials(request: HttpRequest, identifier: str, password: str) -> Any:
+    """The user whom ``identifier`` and ``password`` sign in, through the project's authentication backends.
+
+    An attempt is counted before the password is verified and taken back when it was right, so that fifty guesses at
+    once are fifty. Raises ``Throttled``, :class:`InvalidCredentials`, the same for an unknown identifier as for a wrong
+    password, or :class:`UserInactive` where a backend lets such a user through.
+    """
+    counters = _counters(request, identifier)
+    for counter in counters:
+        counter.count()
+    user = authenticate(request, **{get_user_model().USERNAME_FIELD: identifier, "password": password})
+    if user is None:
+        raise InvalidCredentials
+    for counter in counters:
+        counter.forgive()
+    if not user.is_active:
+        raise UserInactive
+    return user
+
+
+@dataclass
+class FailureCounter:
+    """Failures under one name in the cache, forgotten a window after the first of them."""
+
+    name: str
+    limit: int
+    resets_on_success: bool
+
+    def count(self) -> None:
+        """Count one attempt. Raises ``Throttled``, with the seconds to wait, for one too many."""
+        window = int(conf.LOGIN_FAILURE_WINDOW.total_seconds())
+        try:
+            if cache.add(self.name, 1, timeout=window):
+                cache.set(self._until, time() + window, timeout=window)
+                return
+            attempts = cache.incr(self.name)
+            until = cache.get(self._until) if attempts > self.limit else None
+        except ValueError:
+            return  # The window ended between the two calls, or the cache keeps nothing.
+        except Exception:
+            # Whatever the cache's client raises when its server is away. The password is still checked.
+            logger.exception("Sign-in failures cannot be counted: the cache does not answer")
+            return
+        if attempts > self.limit:
+            raise Throttled(wait=max(1, (until or time() + window) - time()))
+
+    def forgive(self) -> None:
+        """The attempt was no failure."""
+        try:
+            if self.resets_on_success:
+                cache.delete_many([self.name, self._until])
+            else:
+                cache.decr(self.name)
+        except ValueError:
+            return  # The window is over.
+        except Exception:
+            logger.exception("Sign-in failures cannot be reset: the cache does not answer")
+
+    @property
+    def _until(self) -> str:
+        return f"{self.name}:until"
+
+
+def _counters(request: HttpRequest, identifier: str) -> list[FailureCounter]:
+    address = client_address(request)
+    # One customer of an IPv6 network holds a whole /64, and could guess from a new address each time.
+    network = str(ip_network(f"{address}/64", strict=False)) if address and ":" in address else address
+    # Neither who signs in nor from where is to be read in the cache; keys must also be short and without spaces.
+    folded = unicodedata.normalize("NFKC", identifier).strip().casefold()
+    limit = conf.LOGIN_FAILURE_LIMIT
+    counters = [FailureCounter(_key("identifier", folded, network), limit, resets_on_success=True)]
+    if network is not None:
+        counters.append(FailureCounter(_key("address", network), limit * SPRAYING_FACTOR, resets_on_success=False))
+    return counters
+
+
+def _key(*parts: str | None) -> str:
+    return "fastauth:failures:" + salted_hmac("fastauth_django.throttling", repr(parts), algorithm="sha256").hexdigest()
