@@ -1,0 +1,22 @@
+"""``FASTAUTH["CORS_ORIGINS"]`` for django-cors-headers, so that the origins stand in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+
+from .conf import conf
+
+
+def allow_listed_origin(sender: Any, request: Any, **kwargs: Any) -> bool:
+    """Receiver of ``check_request_enabled``: whether a page of the request's origin may read the answer."""
+    return request.headers.get("Origin") in conf.CORS_ORIGINS
+
+
+def connect() -> None:
+    """Offer the origins to django-cors-headers where the project has it."""
+    if apps.is_installed("corsheaders"):
+        from corsheaders.signals import check_request_enabled
+
+        check_request_enabled.connect(allow_listed_origin, dispatch_uid="fastauth_django.cors")

@@ -1,0 +1,216 @@
+"""What the routes take in and give out. The fields follow the project's user model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import IntegrityError, models, router, transaction
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from .exceptions import InvalidCredentials, UserExists
+from .models import AuthSession
+from .throttling import verify_credentials
+
+UserModel: Any = get_user_model()
+
+PASSWORD_LENGTH = 4096  # Far over any password; a longer one only costs the time to hash it.
+
+
+def _present(*names: str) -> list[str]:
+    """Those of ``names`` that are fields of the user model, each once."""
+    present = []
+    for name in dict.fromkeys(names):
+        try:
+            UserModel._meta.get_field(name)
+        except FieldDoesNotExist:
+            continue
+        present.append(name)
+    return present
+
+
+IDENTIFIER = UserModel.USERNAME_FIELD
+REQUIRED = [IDENTIFIER, *UserModel.REQUIRED_FIELDS]
+OPTIONAL = [name for name in _present("name", UserModel.get_email_field_name()) if name not in REQUIRED]
+
+
+class PasswordField(serializers.CharField):
+    """A password: taken as it was typed, never given out."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs = {"trim_whitespace": False, "max_length": PASSWORD_LENGTH, "write_only": True, **kwargs}
+        super().__init__(style={"input_type": "password"}, **kwargs)
+
+
+class UserSerializer(serializers.ModelSerializer):
+    """The signed-in user, to the user."""
+
+    class Meta:
+        model = UserModel
+        fields = _present(UserModel._meta.pk.name, IDENTIFIER, UserModel.get_email_field_name(), "name")
+        read_only_fields = fields
+
+
+class LoginSerializer(serializers.Serializer):
+    """Checks an identifier and a password. A replacement must put the user into ``validated_data["user"]``."""
+
+    password = PasswordField()
+    remember = serializers.BooleanField(default=False)
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {IDENTIFIER: serializers.CharField(max_length=1024), **super().get_fields()}
+
+    @sensitive_variables("attrs")
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        request = self.context["request"]._request
+        return {**attrs, "user": verify_credentials(request, attrs[IDENTIFIER], attrs["password"])}
+
+
+class RegisterSerializer(serializers.ModelSerializer):
+    """Creates a user: the identifier, ``REQUIRED_FIELDS``, a password, and ``name`` and email where the model has them.
+
+    An account that exists already is :class:`UserExists` (409), not a field error, also when a racing sign-up created
+    it after the check.
+    """
+
+    class Meta:
+        model = UserModel
+        fields = [*dict.fromkeys([*REQUIRED, *OPTIONAL]), "password"]
+        extra_kwargs = {
+            **{name: {"required": True} for name in REQUIRED},
+            **{name: {"required": False, "allow_null": True} for name in OPTIONAL},
+        }
+
+    password = PasswordField()
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> tuple[Any, dict[str, Any]]:
+        field_class, kwargs = super().build_standard_field(field_name, model_field)
+        validators = kwargs.get("validators", [])
+        if validators:
+            kwargs["validators"] = [each for each in validators if not isinstance(each, UniqueValidator)]
+        if field_name in REQUIRED:
+            kwargs.pop("allow_blank", None)
+        return field_class, kwargs
+
+    def get_unique_together_validators(self) -> list[Any]:
+        return []
+
+    @sensitive_variables("attrs", "password")
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = {name: value for name, value in attrs.items() if value is not None}
+        user = self._unsaved(attrs)
+        try:
+            validate_password(attrs["password"], user=user)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError({"password": error.messages}) from error
+        _refuse_existing(user)
+        return attrs
+
+    @sensitive_variables("validated_data", "fields")
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        relations = [field.name for field in UserModel._meta.many_to_many if field.name in validated_data]
+        fields = {name: value for name, value in validated_data.items() if name not in relations}
+        try:
+            with transaction.atomic(using=router.db_for_write(UserModel)):
+                user = _create_user(fields)
+                for name in relations:
+                    getattr(user, name).set(validated_data[name])
+        except IntegrityError:
+            _refuse_existing(self._unsaved(validated_data))
+            raise
+        return user
+
+    @staticmethod
+    def _unsaved(attrs: dict[str, Any]) -> Any:
+        columns = {field.name for field in UserModel._meta.concrete_fields} - {"password"}
+        return UserModel(**{name: value for name, value in attrs.items() if name in columns})
+
+
+@sensitive_variables("fields", "password", "user")
+def _create_user(fields: dict[str, Any]) -> Any:
+    manager = UserModel._default_manager
+    if hasattr(manager, "create_user"):
+        return manager.create_user(**fields)
+    password = fields.pop("password")
+    user = UserModel(**fields)
+    user.set_password(password)
+    user.save()
+    return user
+
+
+def _refuse_existing(user: Any) -> None:
+    """Raise :class:`UserExists` where the model's own uniqueness rules would refuse ``user``; 400 for its other rules."""
+    try:
+        user.validate_unique(exclude=[UserModel._meta.pk.name])
+        user.validate_constraints(exclude=[UserModel._meta.pk.name])
+    except DjangoValidationError as error:
+        errors = [each for group in error.error_dict.values() for each in group]
+        if any(each.code in {"unique", "unique_together"} for each in errors):
+            raise UserExists from error
+        raise serializers.ValidationError(serializers.as_serializer_error(error)) from error
+
+
+class RefreshSerializer(serializers.Serializer):
+    """A refresh token in the body, for a client that keeps no cookies."""
+
+    refresh_token = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=8192, write_only=True
+    )
+
+
+class ChangePasswordSerializer(serializers.Serializer):
+    """The current password, verified like a sign-in, and a new one that the project's validators accept."""
+
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+    @sensitive_variables("attrs")
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        request = self.context["request"]
+        try:
+            # Through the limit on failed sign-ins, or an open browser would be a place to guess passwords without one.
+            verify_credentials(request._request, request.user.get_username(), attrs["current_password"])
+        except InvalidCredentials as error:
+            # 400, not 401: a client answers a 401 with a refresh and a second try, which would count twice.
+            raise serializers.ValidationError({"current_password": [_("The current password is wrong.")]}) from error
+        try:
+            validate_password(attrs["new_password"], user=request.user)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError({"new_password": error.messages}) from error
+        return attrs
+
+
+class SessionSerializer(serializers.ModelSerializer):
+    """One device in the list of the user's sessions."""
+
+    last_used_at = serializers.DateTimeField(source="rotated_at", read_only=True)
+    device_bound = serializers.SerializerMethodField()
+    current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = AuthSession
+        fields = [
+            "id",
+            "created_at",
+            "last_used_at",
+            "expires_at",
+            "ip_address",
+            "user_agent",
+            "device_bound",
+            "current",
+        ]
+        read_only_fields = fields
+
+    def get_device_bound(self, session: AuthSession) -> bool:
+        """No session is bound to a device's key in this release."""
+        return False
+
+    def get_current(self, session: AuthSession) -> bool:
+        """Whether this is the session that asks."""
+        return session.pk == self.context["request"].auth.session_id

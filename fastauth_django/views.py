@@ -1,0 +1,320 @@
+"""The routes. Each view reads the request, calls one function of the session core, and shapes the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, models, router, transaction
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, NotFound, ParseError
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_simplejwt.exceptions import InvalidToken
+
+from . import cookies, csrf, sessions
+from .authentication import CookieJWTAuthentication, challenge, refusal_of, remember_refusal
+from .conf import conf
+from .conflicts import until_not_lost
+from .delivery import announce_signed_out, issue_onto, sign_in, sign_out, update_session_auth_hash
+from .exceptions import RefreshTokenRequired, SignUpDisabled, UserInactive
+from .models import AuthSession
+from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
+from .signals import user_signed_up
+from .tokens import RefreshToken, TokenPair
+
+Reason = AuthSession.RevokedReason
+
+
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+class AuthView(APIView):
+    """What all routes share: how tokens are delivered, and answers to refusals that have a code and lose nothing."""
+
+    #: ``"json"`` or ``"cookie"`` for this view alone; ``FASTAUTH["TOKEN_DELIVERY"]`` if None.
+    token_delivery: str | None = None
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        if initkwargs.get("token_delivery", cls.token_delivery) not in {None, "json", "cookie"}:
+            raise ImproperlyConfigured(f'token_delivery of {cls.__name__} must be "json" or "cookie".')
+        # These views write while they refuse. Under ATOMIC_REQUESTS a 401 would roll a revocation back, and a lost race
+        # would break the request's transaction.
+        view = super().as_view(**initkwargs)
+        for alias in {router.db_for_write(AuthSession), router.db_for_write(AuthSession.user.field.related_model)}:
+            view = transaction.non_atomic_requests(using=alias)(view)
+        return view
+
+    @property
+    def delivers_cookies(self) -> bool:
+        return (self.token_delivery or conf.TOKEN_DELIVERY) == "cookie"
+
+    def read(self, serializer_class: Any) -> Any:
+        """The validated serializer for the request's body. Raises a 400 for a body that is no object."""
+        data = self.request.data
+        if not isinstance(data, Mapping):
+            raise ParseError(_("Expected an object."), code="invalid")
+        serializer = serializer_class(data=data, context={"request": self.request, "view": self})
+        serializer.is_valid(raise_exception=True)
+        return serializer
+
+    def answer(self, response: Response, pair: TokenPair, *, in_cookies: bool, user: Any = None) -> Response:
+        """Fill in the body that goes with ``pair``: the tokens themselves in JSON delivery, never in cookie delivery."""
+        if in_cookies:
+            body = {"message": _("Authentication successful"), "expires_in": pair.access_max_age}
+        else:
+            body = pair.as_json()
+        if user is not None:
+            body["user"] = self.describe(user)
+        response.data = body
+        return response
+
+    def describe(self, user: Any) -> Any:
+        return conf.USER_SERIALIZER(user, context={"request": self.request, "view": self}).data
+
+    def get_authenticate_header(self, request: Request) -> str:
+        # Without one REST framework turns a 401 into a 403, and the four acts run no authenticator that names one.
+        return challenge(request)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """The answer to a refusal, with a ``code``, whatever the project's ``EXCEPTION_HANDLER`` makes of its body."""
+        refusal = refusal_of(self.request)
+        if isinstance(exc, NotAuthenticated) and refusal is not None:
+            exc = refusal  # A cookie was sent and forgiven; here it was needed, so say what was wrong with it.
+        elif isinstance(exc, InvalidToken | UserInactive):
+            remember_refusal(self.request, exc)
+        with ExitStack() as stack:
+            # REST framework marks the running transaction for rollback. If a caller opened one around this view, what
+            # was written on the way to the refusal must stay; an empty savepoint takes the mark.
+            for connection in connections.all(initialized_only=True):
+                if connection.in_atomic_block and connection.settings_dict["ATOMIC_REQUESTS"]:
+                    stack.enter_context(transaction.atomic(using=connection.alias))
+            response = super().handle_exception(exc)
+        if isinstance(exc, APIException):
+            code = exc.get_codes()
+            if isinstance(response.data, dict) and "detail" in response.data and isinstance(code, str):
+                response.data.setdefault("code", code)
+            # REST framework's own handler sets these too; a project's may not.
+            if response.status_code == status.HTTP_401_UNAUTHORIZED:
+                response.headers["WWW-Authenticate"] = challenge(self.request)
+            wait = getattr(exc, "wait", None)
+            if wait is not None:
+                response.headers["Retry-After"] = str(wait)
+        return response
+
+
+class ActView(AuthView):
+    """Signing in, signing up, refreshing, signing out: open to anyone, and no stale cookie can refuse the request.
+
+    An answer of these views sets or clears cookies, or holds tokens, so none may be stored.
+    """
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        cookies.forbid_storing(response)
+        if self.delivers_cookies:
+            patch_vary_headers(response, ["Cookie"])
+        return response
+
+    def refuse_forgery(self, request: Request, *, token_can_be_sent: bool) -> None:
+        """Raise ``CsrfFailed`` for a request that another site may have sent, where cookies are to be read or set."""
+        if self.delivers_cookies:
+            suspicion = csrf.forgery_suspicion(request, token_can_be_sent=token_can_be_sent)
+            if suspicion is not None:
+                raise csrf.refuse(request, suspicion)
+
+    def sign_in(self, request: Request, response: Response, user: Any, *, remember: bool = False) -> Response:
+        delivery = "cookie" if self.delivers_cookies else "json"
+        pair = sign_in(request, response, user, remember, token_delivery=delivery)
+        return self.answer(response, pair, in_cookies=self.delivers_cookies, user=user)
+
+
+class RegisterView(ActView):
+    """Create an account and sign it in."""
+
+    def post(self, request: Request) -> Response:
+        self.refuse_forgery(request, token_can_be_sent=False)
+        if not conf.SIGN_UP_ENABLED:
+            raise SignUpDisabled
+        serializer = self.read(conf.REGISTER_SERIALIZER)
+        response = Response(status=status.HTTP_201_CREATED)
+        # An account whose owner was not let in would only be in the way of the second try.
+        with transaction.atomic(using=router.db_for_write(AuthSession.user.field.related_model)):
+            user = serializer.save()
+            user_signed_up.send(sender=user.__class__, request=request._request, user=user)
+            if user.is_active:
+                return self.sign_in(request, response, user)
+        response.data = {"message": _("The account has to be activated first."), "user": self.describe(user)}
+        return response
+
+
+class LoginView(ActView):
+    """Sign in with an identifier and a password."""
+
+    def post(self, request: Request) -> Response:
+        self.refuse_forgery(request, token_can_be_sent=False)
+        validated = self.read(conf.LOGIN_SERIALIZER).validated_data
+        if "user" not in validated:
+            raise ImproperlyConfigured("FASTAUTH['LOGIN_SERIALIZER'] must put the user into validated_data['user'].")
+        return self.sign_in(request, Response(), validated["user"], remember=validated.get("remember", False))
+
+
+class RefreshView(ActView):
+    """Exchange the refresh token for the next pair. A token that came in a cookie leaves only in cookies."""
+
+    @sensitive_variables("raw_tokens")
+    def post(self, request: Request) -> Response:
+        raw_tokens = cookies.refresh_tokens(request) if self.delivers_cookies else []
+        self.refuse_forgery(request, token_can_be_sent=bool(raw_tokens))
+        if not raw_tokens:
+            in_body = self.read(RefreshSerializer).validated_data.get("refresh_token")
+            raw_tokens = [in_body] if in_body else []
+        if not raw_tokens:
+            raise RefreshTokenRequired
+        response = Response()
+        issue = issue_onto(response, "cookie" if self.delivers_cookies else "json")
+        pair = sessions.rotate(_readable(raw_tokens), request._request, issue)
+        return self.answer(response, pair, in_cookies=self.delivers_cookies)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        # Final refusals clear the cookies, or the browser would come back with them for ever. A 403, 429 or 5xx is
+        # passing, and a missing cookie may be on its way in the answer to another tab.
+        if self.delivers_cookies and isinstance(exc, InvalidToken | UserInactive):
+            cookies.clear_auth_cookies(response)
+        return response
+
+
+@sensitive_variables("raw_tokens", "raw_token")
+def _readable(raw_tokens: list[str]) -> list[RefreshToken]:
+    """The tokens among ``raw_tokens`` worth looking up. Raises the first one's fault if there are none.
+
+    Of two tokens of one session the later generation is meant: the other is left over from another path or domain.
+    """
+    faults: list[AuthenticationFailed] = []
+    latest: dict[UUID | None, RefreshToken] = {}
+    for raw_token in raw_tokens:
+        try:
+            token = RefreshToken.read(raw_token)
+        except AuthenticationFailed as fault:
+            faults.append(fault)
+            continue
+        rival = latest.get(token.session_id)
+        if rival is None or rival.generation < token.generation:
+            latest[token.session_id] = token
+    if not latest:
+        raise faults[0]
+    return list(latest.values())
+
+
+class LogoutView(ActView):
+    """End the session of every token presented, and clear the cookies. Nothing that is presented can prevent it."""
+
+    @sensitive_variables("refresh_token")
+    def post(self, request: Request) -> Response:
+        carries_cookie = bool(cookies.refresh_tokens(request) or cookies.access_tokens(request))
+        self.refuse_forgery(request, token_can_be_sent=carries_cookie)
+        refresh_token = self.read(RefreshSerializer).validated_data.get("refresh_token")
+        response = Response({"message": _("Logged out")})
+        delivery = "cookie" if self.delivers_cookies else "json"
+        sign_out(request, response, refresh_token=refresh_token, token_delivery=delivery)
+        return response
+
+
+class AccountView(AuthView):
+    """Routes for the signed-in user, authenticated by this app's class whatever the project's default is."""
+
+    authentication_classes = (CookieJWTAuthentication,)
+    permission_classes = (IsAuthenticated,)
+
+
+class MeView(AccountView):
+    """The signed-in user."""
+
+    def get(self, request: Request) -> Response:
+        return Response(self.describe(request.user))
+
+
+class ChangePasswordView(AccountView):
+    """Change the password. Every session of before ends, the caller's own too, and a new one begins."""
+
+    def post(self, request: Request) -> Response:
+        new_password = self.read(ChangePasswordSerializer).validated_data["new_password"]
+        user = request.user
+        # How the credential came decides how the new one leaves: a script must not read out what a cookie hid.
+        in_cookies = request.auth.from_cookie
+        response = Response()
+
+        @sensitive_variables("new_password")
+        def change() -> TokenPair:
+            with transaction.atomic(using=router.db_for_write(user.__class__)):
+                user.set_password(new_password)
+                user.save(update_fields=["password"])
+                return update_session_auth_hash(
+                    request, response, user, token_delivery="cookie" if in_cookies else "json"
+                )
+
+        pair = until_not_lost(change, using=router.db_for_write(user.__class__))
+        return self.answer(response, pair, in_cookies=in_cookies, user=user)
+
+
+class SessionListView(AccountView):
+    """The user's devices, last used first."""
+
+    def get(self, request: Request) -> Response:
+        alive = AuthSession.objects.for_write().alive().filter(user=request.user).order_by("-rotated_at", "-id")
+        return Response(SessionSerializer(alive, many=True, context={"request": request}).data)
+
+
+class EndSessionsView(AccountView):
+    """What ending one session and ending all have in common."""
+
+    def end(self, request: Request, ending: models.QuerySet[AuthSession], message: Any) -> Response:
+        response = Response({"message": message})
+        ended = sessions.revoke(ending, Reason.ENDED, request._request)
+        if any(session.pk == request.auth.session_id for session in ended):
+            announce_signed_out(request._request, ended)
+            if request.auth.from_cookie:
+                cookies.clear_auth_cookies(response)
+        return response
+
+
+class SessionView(EndSessionsView):
+    """End one of the user's sessions. Another user's is as unknown as one that never was."""
+
+    def delete(self, request: Request, session_id: str) -> Response:
+        try:
+            wanted = UUID(session_id)
+        except ValueError:
+            raise NotFound from None
+        own = AuthSession.objects.for_write().alive().filter(user=request.user, pk=wanted)
+        if not own.exists():
+            raise NotFound
+        return self.end(request, own, _("Session ended"))
+
+
+class AllSessionsView(EndSessionsView):
+    """End all of the user's sessions, or with ``?keep_current=true`` all others."""
+
+    class Query(serializers.Serializer):
+        keep_current = serializers.BooleanField(default=False)
+
+    def delete(self, request: Request) -> Response:
+        query = self.Query(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        ending = AuthSession.objects.for_write().alive().filter(user=request.user)
+        if query.validated_data["keep_current"]:
+            ending = ending.exclude(pk=request.auth.session_id)
+        return self.end(request, ending, _("Sessions ended"))
