@@ -1,0 +1,546 @@
+/**
+ * The JavaScript client against a server, a channel and a lock manager made for the test: `node --test tests/client`.
+ * What only a real browser can tell is in tests/browser.
+ */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { createClient, FastAuthError } from "../../fastauth_django/static/fastauth_django/fastauth.js";
+
+const ORIGIN = "https://api.example.test";
+const ADA = { id: 1, email: "ada@example.test" };
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Every tab of the browser but the one that speaks hears a message, a moment later. */
+class Channel {
+  static open = new Set();
+  constructor(name) {
+    this.name = name;
+    Channel.open.add(this);
+  }
+  postMessage(data) {
+    const copy = structuredClone(data);
+    for (const other of Channel.open) {
+      if (other !== this && other.name === this.name) setImmediate(() => other.onmessage?.({ data: copy }));
+    }
+  }
+  close() {
+    Channel.open.delete(this);
+  }
+}
+
+/** Web Locks for all tabs of one browser: one holder at a time, in order. */
+function lockManager() {
+  let tail = Promise.resolve();
+  return { request: (name, run) => (tail = tail.then(() => run())) };
+}
+
+/** A server that keeps one session, and the cookie jar of the browser that talks to it. */
+function makeServer({ delivery = "cookie", latency = 0 } = {}) {
+  const server = {
+    calls: [],
+    signedIn: false,
+    generation: 0, // of the refresh token
+    fresh: false, // whether the access token of this generation is still good
+    failure: null, // an answer to the next refreshes
+    expiresIn: 900,
+    count: (path) => server.calls.filter((call) => call.path === path).length,
+    expire: () => (server.fresh = false),
+    async fetch(input, init) {
+      const request = new Request(input, init);
+      const { pathname: path, search, origin } = new URL(request.url);
+      const body = await request.text();
+      const { method, headers, credentials } = request;
+      server.calls.push({ path, search, origin, method, headers, credentials, body });
+      await settle();
+      for (let turn = 0; turn < latency; turn += 1) await settle();
+      return server.answer({ path, method, headers, body });
+    },
+    answer({ path, headers, body }) {
+      const reply = (status, data, extra = {}) => Response.json(data, { status, headers: extra });
+      const pair = (extra = {}) => {
+        const tokens = { access_token: `access-${server.generation}`, refresh_token: `refresh-${server.generation}` };
+        return { ...(delivery === "json" && tokens), expires_in: server.expiresIn, ...extra };
+      };
+      const carried = (kind, given) =>
+        server.signedIn && (delivery === "cookie" || given === `${kind}-${server.generation}`);
+      switch (path) {
+        case "/auth/register":
+        case "/auth/login":
+          if (body.includes("wrong")) return reply(401, { detail: "No.", code: "invalid_credentials" });
+          if (body.includes("invalid")) return reply(400, { email: ["Not an address."] });
+          Object.assign(server, { signedIn: true, fresh: true, generation: server.generation + 1 });
+          return reply(200, pair({ user: ADA }));
+        case "/auth/refresh":
+          if (server.failure) return server.failure();
+          if (!carried("refresh", JSON.parse(body || "{}").refresh_token)) {
+            return reply(401, { detail: "The session has ended.", code: "session_revoked" });
+          }
+          Object.assign(server, { fresh: true, generation: server.generation + 1 });
+          return reply(200, pair());
+        case "/auth/logout":
+          if (server.failure) return server.failure();
+          server.signedIn = false;
+          return reply(200, { message: "Logged out" });
+        case "/busy":
+          return reply(503, {}, { "Retry-After": "7" });
+        case "/teapot":
+          return reply(401, { detail: "Not for you, ever." });
+      }
+      const good = server.fresh && carried("access", headers.get("Authorization")?.replace("Bearer ", ""));
+      if (!good) return reply(401, { detail: "The token has expired.", code: "token_expired" });
+      switch (path) {
+        case "/auth/me":
+          return reply(200, ADA);
+        case "/auth/sessions":
+          return reply(200, [{ id: "this-one", current: true }, { id: "other", current: false }]);
+        case "/auth/account/change-password":
+          Object.assign(server, { generation: server.generation + 1 });
+          return reply(200, pair({ user: ADA }));
+        default:
+          if (path === "/auth/sessions/all" || path === "/auth/sessions/this-one") server.signedIn = false;
+          return reply(200, { path, body });
+      }
+    },
+  };
+  return server;
+}
+
+let tabs;
+let locks;
+
+/** A tab: its client, and what it was told. */
+function openTab(server, options = {}) {
+  const auth = createClient({ baseUrl: `${ORIGIN}/auth/`, fetch: server.fetch, locks, ...options });
+  const changes = [];
+  auth.onChange(({ signedIn, reason, code, elsewhere }) => changes.push([signedIn, reason, code, elsewhere]));
+  tabs.push(auth);
+  return { auth, changes };
+}
+
+async function openSignedInTab(server, options) {
+  const tab = openTab(server, options);
+  await tab.auth.signIn({ email: ADA.email, password: "right", remember: true });
+  await tab.rest?.();
+  tab.changes.length = 0;
+  server.calls.length = 0;
+  return tab;
+}
+
+const aWhile = (ms = 120) => new Promise((resolve) => setTimeout(resolve, ms));
+
+beforeEach(() => {
+  tabs = [];
+  locks = lockManager();
+  globalThis.BroadcastChannel = Channel;
+});
+
+afterEach(() => {
+  tabs.forEach((auth) => auth.close());
+  mock.timers.reset();
+  delete globalThis.document;
+});
+
+// --- signing in and out
+
+test("signing in sends the form with credentials, resolves to the user and is told", async () => {
+  const server = makeServer();
+  const { auth, changes } = openTab(server);
+  const user = await auth.signIn({ email: ADA.email, password: "right", remember: true });
+  assert.deepEqual(user, ADA);
+  assert.equal(server.calls[0].credentials, "include");
+  assert.deepEqual(JSON.parse(server.calls[0].body), { email: ADA.email, password: "right", remember: true });
+  assert.deepEqual(changes, [[true, "signed-in", null, false]]);
+});
+
+test("a wrong password is an error with status and code, and no reason to refresh", async () => {
+  const server = makeServer();
+  const { auth, changes } = openTab(server);
+  await assert.rejects(auth.signIn({ email: ADA.email, password: "wrong" }), (error) => {
+    assert.ok(error instanceof FastAuthError);
+    assert.equal(error.status, 401);
+    assert.equal(error.code, "invalid_credentials");
+    return true;
+  });
+  assert.equal(server.count("/auth/refresh"), 0);
+  assert.deepEqual(changes, []);
+});
+
+test("the errors of a form's fields come with the error", async () => {
+  const { auth } = openTab(makeServer());
+  await assert.rejects(auth.signUp({ email: "invalid", password: "right" }), (error) => {
+    assert.deepEqual(error.fields, { email: ["Not an address."] });
+    assert.equal(error.message, "Not an address.");
+    return true;
+  });
+});
+
+test("an account that must be activated first is signed up but not in", async () => {
+  const server = makeServer();
+  server.answer = () => Response.json({ message: "Activate it.", user: ADA }, { status: 201 });
+  const { auth, changes } = openTab(server);
+  assert.deepEqual(await auth.signUp({ email: ADA.email, password: "right" }), ADA);
+  assert.notEqual(auth.status.signedIn, true);
+  assert.deepEqual(changes, []);
+});
+
+test("signing out needs no living access token", async () => {
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  server.expire();
+  await auth.signOut();
+  assert.deepEqual(server.calls.map((call) => call.path), ["/auth/logout"]);
+  assert.deepEqual(changes, [[false, "signed-out", null, false]]);
+});
+
+test("a sign-out that did not reach the server leaves the user signed in and says so", async () => {
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  server.failure = () => Response.json({}, { status: 503 });
+  await assert.rejects(auth.signOut(), { status: 503 });
+  assert.equal(auth.status.signedIn, true);
+  assert.deepEqual(changes, []);
+});
+
+test("me() is null for a visitor, after one refresh, and the change is told once", async () => {
+  const server = makeServer();
+  const { auth, changes } = openTab(server);
+  assert.equal(await auth.me(), null);
+  assert.equal(server.count("/auth/refresh"), 1);
+  assert.deepEqual(changes, [[false, "ended", "session_revoked", false]]);
+});
+
+test("me() after a reload finds the user of before, refreshing if need be", async () => {
+  const server = makeServer();
+  await openSignedInTab(server);
+  server.expire();
+  const { auth, changes } = openTab(server);
+  assert.deepEqual(await auth.me(), ADA);
+  assert.deepEqual(changes, [[true, "restored", null, false]]);
+});
+
+test("ending this very session signs out, ending another does not", async () => {
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  assert.equal((await auth.sessions()).length, 2);
+  await auth.sessions.end("other");
+  assert.deepEqual(changes, []);
+  await auth.sessions.endAll({ keepCurrent: true });
+  assert.equal(server.calls.at(-1).search, "?keep_current=true");
+  assert.deepEqual(changes, []);
+  server.signedIn = true;
+  await auth.sessions.end("this-one");
+  assert.deepEqual(changes, [[false, "signed-out", null, false]]);
+});
+
+test("a changed password goes on with the new pair", async () => {
+  const server = makeServer({ delivery: "json" });
+  const { auth } = await openSignedInTab(server);
+  await auth.changePassword("right", "better");
+  assert.equal((await auth.fetch("/api/notes/")).status, 200);
+  assert.equal(server.count("/auth/refresh"), 0);
+});
+
+// --- refreshing
+
+test("a 401 is refreshed once and the request is repeated once, body and all", async () => {
+  const server = makeServer();
+  const { auth } = await openSignedInTab(server);
+  server.expire();
+  const response = await auth.fetch("/api/notes/", { method: "POST", body: "a note" });
+  assert.equal((await response.json()).body, "a note");
+  assert.deepEqual(server.calls.map((call) => call.path), ["/api/notes/", "/auth/refresh", "/api/notes/"]);
+  assert.equal(server.calls[0].origin, ORIGIN);
+});
+
+test("a Request object is repeated too, and a stream is refreshed for but not sent twice", async () => {
+  const server = makeServer();
+  const { auth } = await openSignedInTab(server);
+  server.expire();
+  const response = await auth.fetch(new Request(`${ORIGIN}/api/notes/`, { method: "POST", body: "a note" }));
+  assert.equal((await response.json()).body, "a note");
+
+  server.expire();
+  server.calls.length = 0;
+  const body = new Blob(["a stream"]).stream();
+  const refused = await auth.fetch("/api/notes/", { method: "POST", body, duplex: "half" });
+  assert.equal(refused.status, 401);
+  assert.deepEqual(server.calls.map((call) => call.path), ["/api/notes/", "/auth/refresh"]);
+});
+
+test("a 401 that stays is returned, not retried for ever", async () => {
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  const response = await auth.fetch("/teapot");
+  assert.equal(response.status, 401);
+  assert.deepEqual(server.calls.map((call) => call.path), ["/teapot", "/auth/refresh", "/teapot"]);
+  assert.deepEqual(changes, []);
+});
+
+test("ten requests that fail together share one refresh", async () => {
+  const server = makeServer({ latency: 3 });
+  const { auth } = await openSignedInTab(server);
+  server.expire();
+  const responses = await Promise.all(Array.from({ length: 10 }, (_, i) => auth.fetch(`/api/notes/${i}/`)));
+  assert.deepEqual(responses.map((response) => response.status), Array(10).fill(200));
+  assert.equal(server.count("/auth/refresh"), 1);
+});
+
+test("a refused refresh signs out once, and later requests do not ask again", async () => {
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  server.signedIn = false;
+  const responses = await Promise.all([1, 2, 3].map(() => auth.fetch("/api/notes/")));
+  assert.deepEqual(responses.map((response) => response.status), [401, 401, 401]);
+  await auth.fetch("/api/notes/");
+  assert.equal(server.count("/auth/refresh"), 1);
+  assert.deepEqual(changes, [[false, "ended", "session_revoked", false]]);
+});
+
+for (const status of [403, 429, 500, 503]) {
+  test(`a ${status} to a refresh signs nobody out`, async () => {
+    const server = makeServer();
+    const { auth, changes } = await openSignedInTab(server);
+    server.expire();
+    server.failure = () => Response.json({ detail: "Later." }, { status, headers: { "Retry-After": "7" } });
+    await assert.rejects(auth.fetch("/api/notes/"), { status, retryAfter: 7 });
+    assert.deepEqual(changes, []);
+    server.failure = null;
+    assert.equal((await auth.fetch("/api/notes/")).status, 200);
+  });
+}
+
+test("a network that fails during a refresh signs nobody out", async () => {
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  server.expire();
+  server.failure = () => Promise.reject(new TypeError("Failed to fetch"));
+  await assert.rejects(auth.fetch("/api/notes/"), TypeError);
+  assert.deepEqual(changes, []);
+  server.failure = null;
+  assert.deepEqual(await auth.me(), ADA);
+});
+
+test("a page of HTML instead of JSON is still an error with its status", async () => {
+  const { auth } = openTab({ fetch: async () => new Response("<h1>Bad gateway</h1>", { status: 502 }) });
+  await assert.rejects(auth.me(), { name: "FastAuthError", status: 502, code: null });
+});
+
+// --- several tabs
+
+for (const [what, choose] of [["the lock", () => locks], ["messages, where there is no lock,", () => undefined]]) {
+  test(`with ${what} two tabs refresh once, and the one that waited reuses the result`, async () => {
+    const server = makeServer({ latency: 10 });
+    const first = await openSignedInTab(server, { locks: choose() });
+    const second = openTab(server, { locks: choose() });
+    await second.auth.me();
+    await aWhile();
+    server.calls.length = 0;
+    server.expire();
+    const early = first.auth.fetch("/api/one/");
+    for (let turn = 0; turn < 5; turn += 1) await settle();
+    const late = second.auth.fetch("/api/two/");
+    assert.deepEqual([(await early).status, (await late).status], [200, 200]);
+    assert.equal(server.count("/auth/refresh"), 1);
+    assert.equal(second.auth.status.refreshedAt, first.auth.status.refreshedAt);
+    assert.deepEqual([...first.changes, ...second.changes], [[true, "restored", null, false]]);
+  });
+}
+
+test("with the lock switched off each tab refreshes for itself", async () => {
+  const server = makeServer({ latency: 2 });
+  const first = await openSignedInTab(server, { locks: null });
+  const second = openTab(server, { locks: null });
+  await second.auth.me();
+  await aWhile();
+  server.expire();
+  server.calls.length = 0;
+  await Promise.all([first.auth.fetch("/api/one/"), second.auth.fetch("/api/two/")]);
+  assert.equal(server.count("/auth/refresh"), 2);
+});
+
+test("signing in and out is told in every tab", async () => {
+  const server = makeServer();
+  const first = openTab(server);
+  const second = openTab(server);
+  await first.auth.signIn({ email: ADA.email, password: "right" });
+  await aWhile();
+  assert.deepEqual(second.changes, [[true, "signed-in", null, true]]);
+  await second.auth.signOut();
+  await aWhile();
+  assert.deepEqual(first.changes.at(-1), [false, "signed-out", null, true]);
+});
+
+test("a session that the server ended is told once in each tab that shares it", async () => {
+  const server = makeServer();
+  const first = await openSignedInTab(server);
+  const second = openTab(server);
+  await second.auth.me();
+  await aWhile();
+  second.changes.length = 0;
+  server.signedIn = false;
+  await first.auth.fetch("/api/notes/");
+  await aWhile();
+  await second.auth.fetch("/api/notes/");
+  assert.deepEqual(first.changes, [[false, "ended", "session_revoked", false]]);
+  assert.deepEqual(second.changes, [[false, "ended", "session_revoked", true]]);
+  assert.equal(server.count("/auth/refresh"), 1);
+});
+
+test("a sign-out that overtakes a refresh is not undone by the refresh's answer", async () => {
+  const server = makeServer({ latency: 5 });
+  const first = await openSignedInTab(server, { locks: null });
+  const second = openTab(server, { locks: null });
+  await second.auth.me();
+  server.expire();
+  const request = first.auth.fetch("/api/notes/"); // refreshes, and the answer is slow
+  const answer = server.answer;
+  server.answer = (call) => {
+    if (call.path === "/auth/refresh") second.auth.signOut();
+    return answer(call);
+  };
+  server.failure = async () => {
+    await aWhile();
+    return Response.json({ expires_in: 900 });
+  };
+  setTimeout(() => (server.failure = null), 5);
+  await request;
+  await aWhile();
+  assert.equal(first.auth.status.signedIn, false);
+  assert.deepEqual(first.changes, [[false, "signed-out", null, true]]);
+});
+
+test("unsubscribing is final, and a listener that throws disturbs no other", async () => {
+  const server = makeServer();
+  const { auth, changes } = openTab(server);
+  const heard = [];
+  const stop = auth.onChange(() => heard.push("unsubscribed"));
+  stop();
+  await auth.signIn({ email: ADA.email, password: "right" });
+  assert.deepEqual(heard, []);
+  assert.equal(changes.length, 1);
+});
+
+// --- the timer
+
+/** @param {"visible" | "hidden"} visibilityState */
+function fakeDocument(visibilityState) {
+  const document = Object.assign(new EventTarget(), { visibilityState, cookie: "" });
+  globalThis.document = document;
+  return {
+    become(state) {
+      document.visibilityState = state;
+      document.dispatchEvent(new Event("visibilitychange"));
+    },
+    document,
+  };
+}
+
+test("a visible page refreshes shortly before the access token runs out", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  fakeDocument("visible");
+  const server = makeServer();
+  await openSignedInTab(server, { locks: null });
+  mock.timers.tick(50);
+  mock.timers.tick(869_000);
+  await settle();
+  assert.equal(server.count("/auth/refresh"), 0);
+  mock.timers.tick(1_000);
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  assert.equal(server.count("/auth/refresh"), 1);
+  mock.timers.tick(871_000); // and again
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  assert.equal(server.count("/auth/refresh"), 2);
+});
+
+test("a hidden page waits until it is seen again", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const page = fakeDocument("hidden");
+  const server = makeServer();
+  await openSignedInTab(server, { locks: null });
+  mock.timers.tick(2_000_000);
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  assert.equal(server.count("/auth/refresh"), 0);
+  page.become("visible");
+  mock.timers.tick(1_000);
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  assert.equal(server.count("/auth/refresh"), 1);
+});
+
+// --- tokens and headers
+
+test("in JSON delivery the tokens stay in memory, and only the API's origin gets one", async () => {
+  const touched = [];
+  const trap = new Proxy({}, { get: (_, name) => touched.push(name), set: (_, name) => touched.push(name) });
+  for (const name of ["localStorage", "sessionStorage", "indexedDB"]) {
+    Object.defineProperty(globalThis, name, { configurable: true, get: () => (touched.push(name), trap) });
+  }
+  const posted = [];
+  const post = mock.method(Channel.prototype, "postMessage", (data) => posted.push(data));
+  fakeDocument("visible");
+
+  const server = makeServer({ delivery: "json" });
+  const { auth } = await openSignedInTab(server);
+  server.expire();
+  assert.equal((await auth.fetch("/api/notes/")).status, 200);
+  await auth.fetch("https://elsewhere.test/pixel", { method: "POST" });
+  await auth.fetch(new Request("https://api.example.test.evil.test/"));
+  await auth.fetch("//evil.test/");
+  await auth.fetch("http://api.example.test/");
+
+  const sent = server.calls.map(({ origin, headers, credentials }) => [origin, headers.get("Authorization"), credentials]);
+  assert.deepEqual(sent.slice(0, 3), [
+    [ORIGIN, "Bearer access-1", "include"],
+    [ORIGIN, null, "include"], // the refresh: its token is in the body
+    [ORIGIN, "Bearer access-2", "include"],
+  ]);
+  assert.deepEqual(JSON.parse(server.calls[1].body), { refresh_token: "refresh-1" });
+  for (const [, authorization, credentials] of sent.slice(3)) {
+    assert.equal(authorization, null);
+    assert.notEqual(credentials, "include");
+  }
+  assert.equal(sent.length, 7);
+  assert.deepEqual(touched, []);
+  assert.equal(document.cookie, "");
+  assert.ok(!JSON.stringify(posted).includes("access-") && !JSON.stringify(posted).includes("refresh-"));
+  assert.ok(!JSON.stringify(auth).includes("access-"));
+  post.mock.restore();
+  for (const name of ["localStorage", "sessionStorage", "indexedDB"]) delete globalThis[name];
+});
+
+test("in JSON delivery a tab's session is its own, but signing out signs out every tab", async () => {
+  const [one, two] = [makeServer({ delivery: "json" }), makeServer({ delivery: "json" })];
+  const first = await openSignedInTab(one);
+  const second = await openSignedInTab(two);
+  one.expire();
+  await first.auth.fetch("/api/notes/"); // a refresh next door renews nothing here
+  await aWhile();
+  assert.equal(second.auth.status.signedIn, true);
+  two.expire();
+  assert.equal((await second.auth.fetch("/api/notes/")).status, 200);
+  await first.auth.signOut();
+  await aWhile();
+  assert.equal(two.signedIn, false);
+  assert.deepEqual(JSON.parse(two.calls.at(-1).body), { refresh_token: `refresh-${two.generation}` });
+  assert.equal(second.auth.status.signedIn, false);
+});
+
+test("Django's CSRF token goes with what changes something, to the API's origin only", async () => {
+  const page = fakeDocument("visible");
+  page.document.cookie = "theme=dark; csrftoken=abc123; other=1";
+  const server = makeServer();
+  const { auth } = await openSignedInTab(server);
+  await auth.fetch("/api/notes/");
+  await auth.fetch("/api/notes/", { method: "DELETE" });
+  await auth.fetch("https://elsewhere.test/", { method: "POST" });
+  await auth.refresh();
+  assert.deepEqual(server.calls.map(({ headers }) => headers.get("X-CSRFToken")), [null, "abc123", null, "abc123"]);
+
+  const silent = await openSignedInTab(makeServer(), { csrfToken: null });
+  await silent.auth.fetch("/api/notes/", { method: "POST" });
+  const own = makeServer();
+  const told = await openSignedInTab(own, { csrfToken: () => "from the page" });
+  await told.auth.fetch("/api/notes/", { method: "POST" });
+  assert.equal(own.calls[0].headers.get("X-CSRFToken"), "from the page");
+});

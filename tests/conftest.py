@@ -1,0 +1,55 @@
+"""Fixtures that every test may use. A test reads as a browser or a client would act: over HTTP where a user would."""
+
+import time_machine
+import pytest
+from django.core.cache import cache
+
+from tests.factories import Account, make_account
+from tests.clients import Browser, NativeApp
+
+#: A whole second, so that lifetimes come out as round numbers.
+NOW = "2026-06-01T12:00:00Z"
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache():
+    """Failed sign-ins are counted in the cache; no test inherits another's."""
+    cache.clear()
+
+
+@pytest.fixture
+def account(db) -> Account:
+    """Ada, who has an account and knows her password."""
+    return make_account("ada")
+
+
+@pytest.fixture
+def other_account(db) -> Account:
+    """Bob, who has an account of his own."""
+    return make_account("bob")
+
+
+@pytest.fixture
+def browser() -> Browser:
+    """A browser with an empty cookie jar."""
+    return Browser()
+
+
+@pytest.fixture
+def native_app() -> NativeApp:
+    """A client that keeps no cookies and sends ``Authorization: Bearer``."""
+    return NativeApp()
+
+
+@pytest.fixture
+def signed_in(browser, account) -> Browser:
+    """Ada's browser, signed in."""
+    assert browser.sign_in(account).status_code == 200
+    return browser
+
+
+@pytest.fixture
+def clock():
+    """A clock that stands still; ``clock.shift(seconds)`` moves it."""
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
