@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
@@ -36,7 +36,7 @@ class CookieJWTAuthentication(JWTAuthentication):
             try:
                 token = self.get_validated_token(raw_token)
                 if token.session_id is None:
-                    raise TokenInvalid  # ACCEPT_TOKENS_WITHOUT_SESSION is for headers: a script must be able to drop it.
+                    raise TokenInvalid  # ACCEPT_TOKENS_WITHOUT_SESSION is for headers only.
                 user = self.get_user(token)
             except AuthenticationFailed as refusal:
                 remember_refusal(request, refusal)
@@ -53,7 +53,7 @@ class CookieJWTAuthentication(JWTAuthentication):
             raise
         if authenticated is None and suspicion is not None:
             raise csrf.refuse(request, suspicion)
-        return authenticated
+        return cast("tuple[Any, AccessToken] | None", authenticated)
 
     def authenticate_header(self, request: Any) -> str:
         """The challenge of a 401 (RFC 6750, section 3), with the reason when a token was sent, in a cookie too."""
@@ -67,7 +67,7 @@ class CookieJWTAuthentication(JWTAuthentication):
             raise TokenInvalid
         return token
 
-    def get_user(self, validated_token: AccessToken) -> Any:
+    def get_user(self, validated_token: Any) -> Any:
         """The user, if the token's session is alive. Raises the refusal that says why it is not."""
         if validated_token.session_id is None:
             return super().get_user(validated_token)
@@ -80,7 +80,7 @@ class CookieJWTStatelessUserAuthentication(CookieJWTAuthentication):
     A session that was ended is noticed only when the access token expires.
     """
 
-    def get_user(self, validated_token: AccessToken) -> Any:
+    def get_user(self, validated_token: Any) -> Any:
         return simplejwt.api_settings.TOKEN_USER_CLASS(validated_token)
 
 

@@ -36,4 +36,5 @@ def client_address(request: HttpRequest) -> str | None:
 
 def client_user_agent(request: HttpRequest) -> str:
     """The ``User-Agent`` header, cut to what the session row holds."""
-    return request.META.get("HTTP_USER_AGENT", "").replace("\0", "")[:USER_AGENT_LENGTH]
+    user_agent: str = request.META.get("HTTP_USER_AGENT", "")
+    return user_agent.replace("\0", "")[:USER_AGENT_LENGTH]

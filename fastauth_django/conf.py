@@ -39,7 +39,7 @@ def _boolean(value: Any) -> bool:
 def _string(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
-    return value
+    return str(value)
 
 
 def _duration(value: Any) -> timedelta:
@@ -66,11 +66,10 @@ def _integer(low: int, high: int | None = None) -> Callable[[Any], int]:
 
 def _choice(*choices: str, fold: bool = False) -> Callable[[Any], str]:
     def clean(value: Any) -> str:
-        value = _string(value)
-        value = value.lower() if fold else value
-        if value not in choices:
+        chosen = _string(value).lower() if fold else _string(value)
+        if chosen not in choices:
             raise ValueError
-        return value
+        return chosen
 
     return clean
 
@@ -259,7 +258,7 @@ class Settings:
     CSRF_PROTECTION = Setting(
         Kind('"origin", "token" or None', _optional(_choice("origin", "token"))),
         "origin",
-        'How a request that carries our cookies proves that no other site forged it: by its Origin and Sec-Fetch-Site, '
+        "How a request that carries our cookies proves that no other site forged it: by its Origin and Sec-Fetch-Site, "
         "by Django's CSRF token, or not at all.",
     )
     REFRESH_GRACE = Setting(
@@ -281,7 +280,7 @@ class Settings:
     COOKIE_FORMER = Setting(
         former_cookies,
         (),
-        "Cookies of an earlier deployment (name, path, domain, partitioned) that sign-in, refresh and sign-out also clear.",
+        "Cookies of an earlier deployment (name, path, domain, partitioned) to be cleared at each sign-in, refresh, sign-out.",
         default_text="[]",
     )
     SIGN_UP_ENABLED = Setting(boolean, True, "register answers 403 when this is off.")
@@ -308,7 +307,7 @@ class Settings:
     TOKEN_CLAIMS = Setting(
         optional_importable,
         None,
-        "A function (user, claims) -> claims that shapes access tokens. The claims this app relies on cannot be changed.",
+        "A function (user, claims) -> claims that shapes access tokens. Those this app relies on stay as they are.",
     )
 
     @property

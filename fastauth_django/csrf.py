@@ -1,8 +1,8 @@
 """May this cookie-carrying request act? The defence against requests that another site forges.
 
 A browser says itself where a request comes from, in headers that a page cannot forge: ``Origin`` (RFC 6454, Fetch) and
-``Sec-Fetch-Site`` (Fetch Metadata). So there is no token to fetch, store or send. A program that is no browser can write
-any header, and gains nothing: it does not hold the victim's cookies.
+``Sec-Fetch-Site`` (Fetch Metadata). So there is no token to fetch, store or send. A program that is no browser can
+write any header, and gains nothing: it does not hold the victim's cookies.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, secti
 def forgery_suspicion(request: Any, *, token_can_be_sent: bool = True) -> str | None:
     """Why ``request`` must not act with the cookies it carries, or None when it may.
 
-    ``token_can_be_sent=False`` is for signing in and up in ``"token"`` mode: no token can have been given before, so the
-    origin rule stands in.
+    ``token_can_be_sent=False`` is for signing in and up in ``"token"`` mode: no token can have been given before, so
+    the origin rule stands in.
     """
     if request.method in SAFE_METHODS:
         return None
@@ -102,7 +102,7 @@ def is_own_origin(request: Any, origin: str) -> bool:
     except DisallowedHost:
         return False
     default_port = ":443" if scheme == "https" else ":80"
-    return host.lower() == own_host.lower().removesuffix(default_port)
+    return bool(host.lower() == own_host.lower().removesuffix(default_port))
 
 
 def _is_host(host: str) -> bool:
@@ -118,6 +118,6 @@ def _token_fault(request: Any) -> str | None:
 
 
 def give_token(request: Any) -> None:
-    """In ``"token"`` mode, have Django's middleware set a new CSRF cookie: signing in changes who the token speaks for."""
+    """In ``"token"`` mode, have Django's middleware set a new CSRF cookie: signing in changes whom it speaks for."""
     if conf.CSRF_PROTECTION == "token":
         rotate_token(request)

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import router
 from django.http import HttpRequest
@@ -29,7 +28,7 @@ Reason = AuthSession.RevokedReason
 def sign_in(
     request: Any,
     response: HttpResponseBase,
-    user: AbstractBaseUser,
+    user: sessions.User,
     remember: bool = False,
     *,
     token_delivery: str | None = None,
@@ -80,15 +79,13 @@ def sign_out(
     presented = _session_ids(tokens)
     if not presented:
         return []
-    ended = sessions.revoke(
-        AuthSession.objects.for_write().filter(pk__in=presented), Reason.SIGNED_OUT, http_request
-    )
+    ended = sessions.revoke(AuthSession.objects.for_write().filter(pk__in=presented), Reason.SIGNED_OUT, http_request)
     announce_signed_out(http_request, ended)
     return ended
 
 
 def update_session_auth_hash(
-    request: Any, response: HttpResponseBase, user: AbstractBaseUser, *, token_delivery: str | None = None
+    request: Any, response: HttpResponseBase, user: sessions.User, *, token_delivery: str | None = None
 ) -> TokenPair:
     """After a project's own form has changed the password of ``user``: end every session, and start the caller's anew.
 
@@ -126,7 +123,8 @@ def announce_signed_out(request: HttpRequest, ended: Iterable[AuthSession]) -> N
 
 def _http_request(request: Any) -> HttpRequest:
     """Django's request: receivers of its signals, and packages such as django-axes, set attributes on it."""
-    return getattr(request, "_request", request)
+    http_request: HttpRequest = getattr(request, "_request", request)
+    return http_request
 
 
 def _cookie_tokens(request: HttpRequest) -> list[SessionToken]:
@@ -137,7 +135,7 @@ def _cookie_tokens(request: HttpRequest) -> list[SessionToken]:
 
 
 @sensitive_variables("raw_token", "header")
-def _bearer_tokens(request: HttpRequest) -> list[SessionToken]:
+def _bearer_tokens(request: Any) -> list[SessionToken]:
     authentication = JWTAuthentication()
     header = authentication.get_header(request)
     try:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, DetailDictMixin, InvalidToken
 
 if TYPE_CHECKING:
     from .models import AuthSession
+
+# simplejwt declares its messages as str, though its own are lazy too.
+_: Any = gettext_lazy
 
 
 class InvalidCredentials(AuthenticationFailed):

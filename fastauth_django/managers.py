@@ -1,8 +1,8 @@
-"""Queries for sessions. The one on every request's way is spelled out in SQL; see :meth:`AuthSessionManager.get_with_user`."""
+"""Queries for sessions. :meth:`AuthSessionManager.get_with_user` is on every request's way, and spelled out in SQL."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from .models import AuthSession
 
-Converter = Callable[[Any, Any, Any], Any]
-
 
 class AuthSessionQuerySet(models.QuerySet["AuthSession"]):
     def alive(self) -> AuthSessionQuerySet:
@@ -32,7 +30,7 @@ class _Join(NamedTuple):
     sql: str
     session_names: list[str]
     user_names: list[str]
-    converters: list[tuple[int, Any, Sequence[Converter]]]
+    converters: list[tuple[int, Any, list[Callable[..., Any]]]]
 
 
 class AuthSessionManager(models.Manager["AuthSession"]):
@@ -63,11 +61,11 @@ class AuthSessionManager(models.Manager["AuthSession"]):
             visible = user_model._default_manager.using(alias).values("pk")
             return self.for_write().select_related("user").filter(pk=pk, user__in=visible).first()
 
-        connection = connections[alias]
+        connection: Any = connections[alias]
         join = self._joins.get(connection)
         if join is None:
             join = self._joins[connection] = self._build_join(connection, user_model)
-        pk_field = self.model._meta.pk
+        pk_field: Any = self.model._meta.pk
         with connection.cursor() as cursor:
             cursor.execute(join.sql, [pk_field.get_db_prep_value(pk, connection)])
             row = cursor.fetchone()
@@ -86,19 +84,21 @@ class AuthSessionManager(models.Manager["AuthSession"]):
     def _build_join(self, connection: BaseDatabaseWrapper, user_model: type[models.Model]) -> _Join:
         quote = connection.ops.quote_name
         session_table, user_table = self.model._meta.db_table, user_model._meta.db_table
-        foreign_key = self.model._meta.get_field("user")
+        session_key: Any = self.model._meta.pk
+        foreign_key: Any = self.model._meta.get_field("user")
         session_fields = self.model._meta.concrete_fields
         user_fields = user_model._meta.concrete_fields
-        columns = [field.get_col(session_table) for field in session_fields]
+        columns: list[Any] = [field.get_col(session_table) for field in session_fields]
         columns += [field.get_col(user_table) for field in user_fields]
         selected = ", ".join(f"{quote(column.alias)}.{quote(column.target.column)}" for column in columns)
+        # Every part is a quoted name out of the models; the one value is a parameter.
         sql = (
-            f"SELECT {selected} FROM {quote(session_table)} INNER JOIN {quote(user_table)}"
+            f"SELECT {selected} FROM {quote(session_table)} INNER JOIN {quote(user_table)}"  # noqa: S608
             f" ON {quote(session_table)}.{quote(foreign_key.column)}"
             f" = {quote(user_table)}.{quote(foreign_key.target_field.column)}"
-            f" WHERE {quote(session_table)}.{quote(self.model._meta.pk.column)} = %s"
+            f" WHERE {quote(session_table)}.{quote(session_key.column)} = %s"
         )
-        converters = []
+        converters: list[tuple[int, Any, list[Callable[..., Any]]]] = []
         for position, column in enumerate(columns):
             chain = [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
             if chain:
@@ -110,7 +110,7 @@ class AuthSessionManager(models.Manager["AuthSession"]):
 
 def _is_one_plain_table(user_model: type[models.Model]) -> bool:
     """Whether reading the user's table directly gives what the model's default manager would give."""
-    manager = user_model._default_manager
+    manager: Any = user_model._default_manager
     return (
         type(manager).get_queryset is BaseManager.get_queryset
         and manager._queryset_class is models.QuerySet

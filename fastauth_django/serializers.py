@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import FieldDoesNotExist
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, models, router, transaction
+from django.db import IntegrityError, router, transaction
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import serializers
@@ -145,7 +145,7 @@ def _create_user(fields: dict[str, Any]) -> Any:
 
 
 def _refuse_existing(user: Any) -> None:
-    """Raise :class:`UserExists` where the model's own uniqueness rules would refuse ``user``; 400 for its other rules."""
+    """Raise :class:`UserExists` where the model's uniqueness rules would refuse ``user``; 400 for its other rules."""
     try:
         user.validate_unique(exclude=[UserModel._meta.pk.name])
         user.validate_constraints(exclude=[UserModel._meta.pk.name])
@@ -213,4 +213,4 @@ class SessionSerializer(serializers.ModelSerializer):
 
     def get_current(self, session: AuthSession) -> bool:
         """Whether this is the session that asks."""
-        return session.pk == self.context["request"].auth.session_id
+        return bool(session.pk == self.context["request"].auth.session_id)

@@ -10,11 +10,10 @@ import copy
 import logging
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import OperationalError, connections, router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -38,6 +37,7 @@ from .signals import refresh_token_reused, session_revoked, token_refreshed
 from .tokens import RefreshToken, SessionToken, user_id_of
 
 T = TypeVar("T")
+User: TypeAlias = Any  # Whatever AUTH_USER_MODEL names.
 Issue = Callable[[AuthSession, datetime], T]
 Reason = AuthSession.RevokedReason
 
@@ -53,7 +53,7 @@ def present() -> datetime:
 
 
 def start(
-    user: AbstractBaseUser,
+    user: User,
     request: HttpRequest,
     issue: Issue[T],
     *,
@@ -96,7 +96,7 @@ def start(
     return issued
 
 
-def _lock(user: AbstractBaseUser, alias: str) -> None:
+def _lock(user: User, alias: str) -> None:
     """Make sign-ins of one user take turns: without it, each of two at once would trim before it saw the other."""
     features = connections[alias].features
     if features.has_select_for_update:
@@ -105,7 +105,7 @@ def _lock(user: AbstractBaseUser, alias: str) -> None:
         rows.select_for_update(no_key=features.has_select_for_no_key_update).values_list("pk").first()
 
 
-def _end_sessions_over_limit(user: AbstractBaseUser, request: HttpRequest) -> None:
+def _end_sessions_over_limit(user: User, request: HttpRequest) -> None:
     newest_first = AuthSession.objects.for_write().alive().filter(user=user).order_by("-created_at", "-id")
     # No LIMIT in the UPDATE's subquery: MariaDB refuses one.
     over_limit = list(newest_first.values_list("pk", flat=True)[conf.MAX_SESSIONS_PER_USER :])
@@ -154,11 +154,10 @@ def _password_unchanged(session: AuthSession) -> bool:
     current = user.get_session_auth_hash()
     if constant_time_compare(session.auth_hash, current):
         return True
-    for fallback in user.get_session_auth_fallback_hash():
-        if constant_time_compare(session.auth_hash, fallback):
-            outdated = AuthSession.objects.for_write().filter(pk=session.pk, auth_hash=fallback)
-            until_not_lost(lambda: _write(outdated, auth_hash=current), using=outdated.db)
-            return True
+    if any(constant_time_compare(session.auth_hash, fallback) for fallback in user.get_session_auth_fallback_hash()):
+        outdated = AuthSession.objects.for_write().filter(pk=session.pk, auth_hash=session.auth_hash)
+        until_not_lost(lambda: _write(outdated, auth_hash=current), using=outdated.db)
+        return True
     return False
 
 
@@ -173,17 +172,17 @@ def rotate(presented: Iterable[RefreshToken], request: HttpRequest, issue: Issue
     :class:`RefreshTokenReused` after ending the session, or :class:`TryAgain`.
     """
     refusals: list[Exception] = []
+    reuses: list[RefreshTokenReused] = []
     for token in presented:
         try:
             return _rotate(token, request, issue)
+        except RefreshTokenReused as refusal:
+            reuses.append(refusal)
         except (SessionRevoked, TokenInvalid, TokenExpired, UserInactive, PasswordChanged) as refusal:
             refusals.append(refusal)
-        except RefreshTokenReused as refusal:
-            refusals.insert(0, refusal)
-    for refusal in refusals:
-        if isinstance(refusal, RefreshTokenReused):
-            _end_reused(refusal.session, request)
-    raise refusals[0]
+    for reuse in reuses:
+        _end_reused(reuse.session, request)
+    raise [*reuses, *refusals][0]
 
 
 def _rotate(token: RefreshToken, request: HttpRequest, issue: Issue[T]) -> T:
@@ -276,7 +275,7 @@ def revoke(sessions: AuthSessionQuerySet, reason: str, request: HttpRequest | No
     return ending
 
 
-def revoke_all(user: AbstractBaseUser, reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
+def revoke_all(user: User, reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
     """End every session of ``user``. Returns those that were alive."""
     return revoke(AuthSession.objects.for_write().alive().filter(user=user), reason, request)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -40,7 +41,7 @@ class FallbackTokenBackend(TokenBackend):
     second ahead would be refused.
     """
 
-    def __init__(self, *args: Any, fallback_keys: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, fallback_keys: Iterable[Any] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fallback_keys = [self._prepare_key(key) for key in fallback_keys]
 
@@ -50,7 +51,7 @@ class FallbackTokenBackend(TokenBackend):
         Raises ``TokenBackendExpiredToken`` for one that has expired and ``TokenBackendError`` for any other fault.
         ``verify_exp=False`` accepts an expired token whose signature is good, for signing out.
         """
-        options = {
+        options: Any = {
             "verify_signature": verify,
             "verify_exp": verify and verify_exp,
             "verify_iat": False,
@@ -97,7 +98,7 @@ def token_backend() -> FallbackTokenBackend:
             jwt_settings.JWK_URL,
             jwt_settings.LEEWAY,
             jwt_settings.JSON_ENCODER,
-            fallback_keys=tuple(django_settings.SECRET_KEY_FALLBACKS) if signs_with_secret_key else (),
+            fallback_keys=django_settings.SECRET_KEY_FALLBACKS if signs_with_secret_key else (),
         )
     return _backend
 
@@ -117,7 +118,7 @@ def epoch(moment: datetime) -> int:
 
 
 def user_id_of(user: Any) -> str:
-    """The value of simplejwt's user-id claim: ``USER_ID_FIELD`` where ``SIMPLE_JWT`` names one, else the primary key."""
+    """The value of simplejwt's user-id claim: its ``USER_ID_FIELD`` if the project names one, else the primary key."""
     return str(getattr(user, conf.simplejwt_settings.get("USER_ID_FIELD", "pk")))
 
 
@@ -204,7 +205,7 @@ class AccessToken(SessionToken):
     ``from_cookie`` tells how it arrived, because that decides how an answer may carry tokens.
     """
 
-    token_type = "access"
+    token_type = "access"  # noqa: S105
     from_cookie = False
 
     @property
@@ -236,7 +237,7 @@ class AccessToken(SessionToken):
 class RefreshToken(SessionToken):
     """Buys the next pair, once. Its type is its own, so simplejwt's refresh view cannot walk around the rotation."""
 
-    token_type = "session_refresh"
+    token_type = "session_refresh"  # noqa: S105
 
     @property
     def lifetime(self) -> timedelta:  # type: ignore[override]
@@ -244,7 +245,7 @@ class RefreshToken(SessionToken):
 
     @classmethod
     def for_session(cls, session: AuthSession) -> RefreshToken:
-        """The refresh token of the session's present generation. Every claim comes from the row, so it can be made again."""
+        """The refresh token of the session's present generation. It can be made again: every claim is from the row."""
         token = cls.__new__(cls)
         token.token = None
         token.current_time = session.rotated_at

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, models, router, transaction
-from django.http.response import HttpResponseBase
+from django.db import connections, router, transaction
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -28,10 +27,11 @@ from .conf import conf
 from .conflicts import until_not_lost
 from .delivery import announce_signed_out, issue_onto, sign_in, sign_out, update_session_auth_hash
 from .exceptions import RefreshTokenRequired, SignUpDisabled, UserInactive
+from .managers import AuthSessionQuerySet
 from .models import AuthSession
 from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
 from .signals import user_signed_up
-from .tokens import RefreshToken, TokenPair
+from .tokens import AccessToken, RefreshToken, TokenPair
 
 Reason = AuthSession.RevokedReason
 
@@ -68,7 +68,7 @@ class AuthView(APIView):
         return serializer
 
     def answer(self, response: Response, pair: TokenPair, *, in_cookies: bool, user: Any = None) -> Response:
-        """Fill in the body that goes with ``pair``: the tokens themselves in JSON delivery, never in cookie delivery."""
+        """Fill in the body that goes with ``pair``: the tokens in JSON delivery, never in cookie delivery."""
         if in_cookies:
             body = {"message": _("Authentication successful"), "expires_in": pair.access_max_age}
         else:
@@ -121,7 +121,7 @@ class ActView(AuthView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         cookies.forbid_storing(response)
         if self.delivers_cookies:
@@ -240,6 +240,11 @@ class AccountView(AuthView):
     permission_classes = (IsAuthenticated,)
 
 
+def _token(request: Request) -> AccessToken:
+    """The access token that authenticated the request."""
+    return cast(AccessToken, request.auth)
+
+
 class MeView(AccountView):
     """The signed-in user."""
 
@@ -252,9 +257,9 @@ class ChangePasswordView(AccountView):
 
     def post(self, request: Request) -> Response:
         new_password = self.read(ChangePasswordSerializer).validated_data["new_password"]
-        user = request.user
+        user: Any = request.user
         # How the credential came decides how the new one leaves: a script must not read out what a cookie hid.
-        in_cookies = request.auth.from_cookie
+        in_cookies = _token(request).from_cookie
         response = Response()
 
         @sensitive_variables("new_password")
@@ -274,19 +279,19 @@ class SessionListView(AccountView):
     """The user's devices, last used first."""
 
     def get(self, request: Request) -> Response:
-        alive = AuthSession.objects.for_write().alive().filter(user=request.user).order_by("-rotated_at", "-id")
+        alive = AuthSession.objects.for_write().alive().filter(user_id=request.user.pk).order_by("-rotated_at", "-id")
         return Response(SessionSerializer(alive, many=True, context={"request": request}).data)
 
 
 class EndSessionsView(AccountView):
     """What ending one session and ending all have in common."""
 
-    def end(self, request: Request, ending: models.QuerySet[AuthSession], message: Any) -> Response:
+    def end(self, request: Request, ending: AuthSessionQuerySet, message: Any) -> Response:
         response = Response({"message": message})
         ended = sessions.revoke(ending, Reason.ENDED, request._request)
-        if any(session.pk == request.auth.session_id for session in ended):
+        if any(session.pk == _token(request).session_id for session in ended):
             announce_signed_out(request._request, ended)
-            if request.auth.from_cookie:
+            if _token(request).from_cookie:
                 cookies.clear_auth_cookies(response)
         return response
 
@@ -299,7 +304,7 @@ class SessionView(EndSessionsView):
             wanted = UUID(session_id)
         except ValueError:
             raise NotFound from None
-        own = AuthSession.objects.for_write().alive().filter(user=request.user, pk=wanted)
+        own = AuthSession.objects.for_write().alive().filter(user_id=request.user.pk, pk=wanted)
         if not own.exists():
             raise NotFound
         return self.end(request, own, _("Session ended"))
@@ -314,7 +319,7 @@ class AllSessionsView(EndSessionsView):
     def delete(self, request: Request) -> Response:
         query = self.Query(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        ending = AuthSession.objects.for_write().alive().filter(user=request.user)
+        ending = AuthSession.objects.for_write().alive().filter(user_id=request.user.pk)
         if query.validated_data["keep_current"]:
-            ending = ending.exclude(pk=request.auth.session_id)
+            ending = ending.exclude(pk__in=[_token(request).session_id])
         return self.end(request, ending, _("Sessions ended"))

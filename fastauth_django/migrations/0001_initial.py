@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,24 +15,61 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='AuthSession',
+            name="AuthSession",
             fields=[
-                ('id', models.UUIDField(default=fastauth_django.models.time_ordered_uuid, editable=False, primary_key=True, serialize=False)),
-                ('generation', models.PositiveIntegerField(default=0, help_text='How many times the refresh token was rotated.', verbose_name='generation')),
-                ('auth_hash', models.CharField(editable=False, max_length=128)),
-                ('remember', models.BooleanField(default=False, verbose_name='remember')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
-                ('rotated_at', models.DateTimeField(verbose_name='last used at')),
-                ('expires_at', models.DateTimeField(verbose_name='expires at')),
-                ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='revoked at')),
-                ('revoked_reason', models.CharField(blank=True, choices=[('signed_out', 'signed out'), ('replaced', 'another sign-in in the same browser'), ('ended', 'ended by the user'), ('ended_by_staff', 'ended by staff'), ('password_changed', 'password changed'), ('session_limit', 'too many sessions'), ('reuse', 'a refresh token was used twice')], max_length=32, verbose_name='revoked reason')),
-                ('ip_address', models.GenericIPAddressField(blank=True, null=True, verbose_name='IP address')),
-                ('user_agent', models.CharField(blank=True, max_length=512, verbose_name='user agent')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='auth_sessions', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=fastauth_django.models.time_ordered_uuid,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "generation",
+                    models.PositiveIntegerField(
+                        default=0, help_text="How many times the refresh token was rotated.", verbose_name="generation"
+                    ),
+                ),
+                ("auth_hash", models.CharField(editable=False, max_length=128)),
+                ("remember", models.BooleanField(default=False, verbose_name="remember")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
+                ("rotated_at", models.DateTimeField(verbose_name="last used at")),
+                ("expires_at", models.DateTimeField(verbose_name="expires at")),
+                ("revoked_at", models.DateTimeField(blank=True, null=True, verbose_name="revoked at")),
+                (
+                    "revoked_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("signed_out", "signed out"),
+                            ("replaced", "another sign-in in the same browser"),
+                            ("ended", "ended by the user"),
+                            ("ended_by_staff", "ended by staff"),
+                            ("password_changed", "password changed"),
+                            ("session_limit", "too many sessions"),
+                            ("reuse", "a refresh token was used twice"),
+                        ],
+                        max_length=32,
+                        verbose_name="revoked reason",
+                    ),
+                ),
+                ("ip_address", models.GenericIPAddressField(blank=True, null=True, verbose_name="IP address")),
+                ("user_agent", models.CharField(blank=True, max_length=512, verbose_name="user agent")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="auth_sessions",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'session',
-                'verbose_name_plural': 'sessions',
+                "verbose_name": "session",
+                "verbose_name_plural": "sessions",
             },
         ),
     ]

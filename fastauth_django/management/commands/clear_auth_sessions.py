@@ -14,8 +14,8 @@ from fastauth_django.models import AuthSession
 
 class Command(BaseCommand):
     help = (
-        "Delete sessions that have expired, and those that were ended some days ago. Safe to run while the site serves: "
-        "rows go in small batches, in the order of their keys."
+        "Delete sessions that have expired, and those that were ended some days ago. Safe to run while the site "
+        "serves: rows go in small batches, in the order of their keys."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
