@@ -28,10 +28,25 @@ class CookieJWTAuthentication(JWTAuthentication):
     are read in one query, so signing out, revoking and a password change take effect at once.
     """
 
-    @sensitive_variables("raw_token")
     def authenticate(self, request: Any) -> tuple[Any, AccessToken] | None:
         _vary_on_credentials(request)
-        suspicion = None
+        by_cookie = self._authenticate_by_cookie(request)
+        suspicion = None if by_cookie is None else csrf.forgery_suspicion(request)
+        if by_cookie is not None and suspicion is None:
+            return by_cookie
+        try:
+            by_header = super().authenticate(request)
+        except AuthenticationFailed as refusal:
+            remember_refusal(request, refusal)
+            raise
+        if by_header is None and suspicion is not None:
+            raise csrf.refuse(request, suspicion)
+        return cast("tuple[Any, AccessToken] | None", by_header)
+
+    @sensitive_variables("raw_token")
+    def _authenticate_by_cookie(self, request: Any) -> tuple[Any, AccessToken] | None:
+        """The first access cookie that is good. Where none is, the reason is kept and the request goes on."""
+        refusals = []
         for raw_token in cookies.access_tokens(request):
             try:
                 token = self.get_validated_token(raw_token)
@@ -39,21 +54,13 @@ class CookieJWTAuthentication(JWTAuthentication):
                     raise TokenInvalid  # ACCEPT_TOKENS_WITHOUT_SESSION is for headers only.
                 user = self.get_user(token)
             except AuthenticationFailed as refusal:
-                remember_refusal(request, refusal)
+                refusals.append(refusal)
                 continue
-            suspicion = csrf.forgery_suspicion(request)
-            if suspicion is None:
-                token.from_cookie = True
-                return user, token
-            break
-        try:
-            authenticated = super().authenticate(request)
-        except AuthenticationFailed as refusal:
-            remember_refusal(request, refusal)
-            raise
-        if authenticated is None and suspicion is not None:
-            raise csrf.refuse(request, suspicion)
-        return cast("tuple[Any, AccessToken] | None", authenticated)
+            token.from_cookie = True
+            return user, token
+        if refusals:
+            remember_refusal(request, refusals[0])
+        return None
 
     def authenticate_header(self, request: Any) -> str:
         """The challenge of a 401 (RFC 6750, section 3), with the reason when a token was sent, in a cookie too."""
@@ -95,9 +102,7 @@ def challenge(request: Any) -> str:
 
 def remember_refusal(request: Any, refusal: AuthenticationFailed) -> None:
     """Keep why a token was refused: the request may go on as anonymous and be answered 401 further on."""
-    http_request = getattr(request, "_request", request)
-    if refusal_of(request) is None:
-        setattr(http_request, REFUSAL_ATTRIBUTE, refusal)
+    setattr(getattr(request, "_request", request), REFUSAL_ATTRIBUTE, refusal)
 
 
 def refusal_of(request: Any) -> AuthenticationFailed | None:
