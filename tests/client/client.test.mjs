@@ -122,7 +122,6 @@ function openTab(server, options = {}) {
 async function openSignedInTab(server, options) {
   const tab = openTab(server, options);
   await tab.auth.signIn({ email: ADA.email, password: "right", remember: true });
-  await tab.rest?.();
   tab.changes.length = 0;
   server.calls.length = 0;
   return tab;
@@ -191,6 +190,7 @@ test("signing out needs no living access token", async () => {
   server.expire();
   await auth.signOut();
   assert.deepEqual(server.calls.map((call) => call.path), ["/auth/logout"]);
+  await auth.signOut(); // once more: nobody is told twice
   assert.deepEqual(changes, [[false, "signed-out", null, false]]);
 });
 
@@ -218,6 +218,20 @@ test("me() after a reload finds the user of before, refreshing if need be", asyn
   const { auth, changes } = openTab(server);
   assert.deepEqual(await auth.me(), ADA);
   assert.deepEqual(changes, [[true, "restored", null, false]]);
+});
+
+test("me() that is answered after a sign-out does not sign in again", async () => {
+  const server = makeServer();
+  await openSignedInTab(server);
+  const { auth } = openTab(server);
+  const { answer } = server;
+  server.answer = async (call) => {
+    const response = answer(call);
+    if (call.path === "/auth/me") await auth.signOut();
+    return response;
+  };
+  await auth.me();
+  assert.equal(auth.status.signedIn, false);
 });
 
 test("ending this very session signs out, ending another does not", async () => {
@@ -311,6 +325,15 @@ for (const status of [403, 429, 500, 503]) {
   });
 }
 
+test("requests that fail together do not hammer a server that cannot refresh", async () => {
+  const server = makeServer({ latency: 3 });
+  const { auth } = await openSignedInTab(server);
+  server.expire();
+  server.failure = () => Response.json({}, { status: 503 });
+  await Promise.allSettled(Array.from({ length: 10 }, () => auth.fetch("/api/notes/")));
+  assert.equal(server.count("/auth/refresh"), 1);
+});
+
 test("a network that fails during a refresh signs nobody out", async () => {
   const server = makeServer();
   const { auth, changes } = await openSignedInTab(server);
@@ -389,29 +412,24 @@ test("a session that the server ended is told once in each tab that shares it", 
 });
 
 test("a sign-out that overtakes a refresh is not undone by the refresh's answer", async () => {
-  const server = makeServer({ latency: 5 });
+  const server = makeServer();
   const first = await openSignedInTab(server, { locks: null });
   const second = openTab(server, { locks: null });
   await second.auth.me();
   server.expire();
-  const request = first.auth.fetch("/api/notes/"); // refreshes, and the answer is slow
-  const answer = server.answer;
-  server.answer = (call) => {
-    if (call.path === "/auth/refresh") second.auth.signOut();
-    return answer(call);
-  };
-  server.failure = async () => {
-    await aWhile();
+  const { answer } = server;
+  server.answer = async (call) => {
+    if (call.path !== "/auth/refresh") return answer(call);
+    await second.auth.signOut();
+    await aWhile(); // the other tab's word is here before this answer
     return Response.json({ expires_in: 900 });
   };
-  setTimeout(() => (server.failure = null), 5);
-  await request;
-  await aWhile();
-  assert.equal(first.auth.status.signedIn, false);
+  assert.equal((await first.auth.fetch("/api/notes/")).status, 401);
+  assert.deepEqual(first.auth.status, { signedIn: false, expiresAt: 0, refreshedAt: 0 });
   assert.deepEqual(first.changes, [[false, "signed-out", null, true]]);
 });
 
-test("unsubscribing is final, and a listener that throws disturbs no other", async () => {
+test("unsubscribing is final", async () => {
   const server = makeServer();
   const { auth, changes } = openTab(server);
   const heard = [];
@@ -513,10 +531,14 @@ test("in JSON delivery a tab's session is its own, but signing out signs out eve
   const [one, two] = [makeServer({ delivery: "json" }), makeServer({ delivery: "json" })];
   const first = await openSignedInTab(one);
   const second = await openSignedInTab(two);
+  const visitor = openTab(one);
+  assert.equal(await openTab(one).auth.me(), null); // and that is nobody else's business
+  await first.auth.signIn({ email: ADA.email, password: "right" });
   one.expire();
   await first.auth.fetch("/api/notes/"); // a refresh next door renews nothing here
   await aWhile();
   assert.equal(second.auth.status.signedIn, true);
+  assert.deepEqual(visitor.changes, []);
   two.expire();
   assert.equal((await second.auth.fetch("/api/notes/")).status, 200);
   await first.auth.signOut();
