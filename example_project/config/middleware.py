@@ -1,0 +1,35 @@
+"""What the page at / shows of cookies that no script can read. A demonstration: a real project needs none of this."""
+
+import json
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+
+class ShowSetCookie:
+    """Repeats the names and attributes of the cookies an answer sets in ``X-Demo-Set-Cookie``, never their values.
+
+    ``X-Demo-Expires-In`` says how many seconds the access token lives that the request was authenticated with.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.cookies:
+            shown = [
+                {
+                    "name": morsel.key,
+                    "cleared": morsel["max-age"] == 0,
+                    "attributes": morsel.OutputString().removeprefix(f"{morsel.key}={morsel.coded_value}").lstrip("; "),
+                }
+                for morsel in response.cookies.values()
+            ]
+            response.headers["X-Demo-Set-Cookie"] = json.dumps(shown)
+        token = getattr(request, "auth", None)
+        if token is not None and "exp" in token:
+            response.headers["X-Demo-Expires-In"] = str(max(0, int(token["exp"] - time.time())))
+        return response
