@@ -1,0 +1,102 @@
+"""Do the classes and functions that the project names do their part?"""
+
+from __future__ import annotations
+
+from asyncio import iscoroutinefunction
+from collections.abc import Iterator
+from inspect import signature
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core import checks
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+from ..authentication import CookieJWTAuthentication
+from ..conf import conf
+from . import messages, project
+
+#: What this app asks of a user, and AbstractBaseUser gives.
+USER_ATTRIBUTES = (
+    "USERNAME_FIELD",
+    "REQUIRED_FIELDS",
+    "is_active",
+    "get_username",
+    "get_email_field_name",
+    "set_password",
+    "get_session_auth_hash",
+    "get_session_auth_fallback_hash",
+)
+
+
+def faults() -> Iterator[checks.CheckMessage]:
+    yield from _user_model_faults()
+    yield from _serializer_faults()
+    claims_fault = _claims_fault(conf.TOKEN_CLAIMS)
+    if claims_fault is not None:
+        yield messages.NOT_A_CLAIMS_FUNCTION(fault=claims_fault)
+    yield from _authentication_faults()
+
+
+def _user_model_faults() -> Iterator[checks.CheckMessage]:
+    user_model = get_user_model()
+    missing = [name for name in USER_ATTRIBUTES if not hasattr(user_model, name)]
+    if missing:
+        yield messages.BROKEN_USER_MODEL(model=user_model._meta.label, missing=" and no ".join(missing))
+
+
+def _serializer_faults() -> Iterator[checks.CheckMessage]:
+    builtins = {
+        "LOGIN_SERIALIZER": "LoginSerializer",
+        "REGISTER_SERIALIZER": "RegisterSerializer",
+        "USER_SERIALIZER": "UserSerializer",
+    }
+    for key, builtin in builtins.items():
+        serializer = getattr(conf, key)
+        if not isinstance(serializer, type) or not issubclass(serializer, BaseSerializer):
+            yield messages.NOT_A_SERIALIZER(key=key, builtin=builtin, fault="is no serializer class")
+        elif key == "REGISTER_SERIALIZER" and _cannot_create(serializer):
+            yield messages.NOT_A_SERIALIZER(key=key, builtin=builtin, fault="has no create(), which makes the account")
+
+
+def _cannot_create(serializer: Any) -> bool:
+    return serializer.create is BaseSerializer.create and serializer.save is BaseSerializer.save
+
+
+def _claims_fault(claims: Any) -> str | None:
+    if claims is None:
+        return None
+    if not callable(claims):
+        return "is no function"
+    if iscoroutinefunction(claims):
+        return "is a coroutine function, and tokens are made synchronously"
+    try:
+        signature(claims).bind("user", {})
+    except TypeError:
+        return "does not take the two arguments (user, claims)"
+    except ValueError:
+        return None  # Written in C, without a signature to look at.
+    return None
+
+
+def _authentication_faults() -> Iterator[checks.CheckMessage]:
+    classes = project.default_authentication_classes()
+    ours = [issubclass(each, CookieJWTAuthentication) for each in classes]
+    before = classes[: ours.index(True)] if any(ours) else classes
+    simplejwts = [each for each in before if issubclass(each, JWTAuthentication)]
+    if not any(ours) and project.delivers_cookies() and not project.views_name_their_classes():
+        yield messages.CLASS_NOT_DEFAULT()
+    elif simplejwts and project.auth_routes():
+        yield messages.SESSION_UNCHECKED(other=project.name_of(simplejwts[0]))
+    # The first class alone names the challenge.
+    if any(ours) and not ours[0] and not _names_challenge(classes[0]):
+        yield messages.NO_CHALLENGE(other=project.name_of(classes[0]))
+
+
+def _names_challenge(authentication_class: Any) -> bool:
+    try:
+        return bool(authentication_class().authenticate_header(Request(HttpRequest())))
+    except Exception:  # It looks for something in the request. So it means to answer.
+        return True

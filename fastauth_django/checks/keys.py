@@ -1,0 +1,103 @@
+"""Can tokens be signed and verified, and by nobody else?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import time
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
+from django.core import checks
+from jwt import algorithms
+from rest_framework_simplejwt import settings as simplejwt
+from rest_framework_simplejwt.backends import ALLOWED_ALGORITHMS
+
+from ..conf import conf
+from ..tokens import GENERATION_CLAIM, SESSION_CLAIM, AccessToken, token_backend
+from . import messages, project
+
+KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+NAMED_CLAIMS = ("USER_ID_CLAIM", "TOKEN_TYPE_CLAIM", "JTI_CLAIM")
+
+#: simplejwt's flags that belong to its own refresh view and authentication class.
+FLAGS = {
+    "ROTATE_REFRESH_TOKENS": "every refresh rotates",
+    "BLACKLIST_AFTER_ROTATION": "a refresh token counts once, without a blacklist",
+    "UPDATE_LAST_LOGIN": "Django's user_logged_in signal is sent, and updates it",
+    "CHECK_REVOKE_TOKEN": "a new password ends every session",
+}
+
+
+def faults() -> Iterator[checks.CheckMessage]:
+    yield from list(_algorithm_faults()) or list(_key_faults()) or _trial_faults()
+    yield from _claim_faults()
+    for flag, instead in FLAGS.items():
+        if conf.simplejwt_settings.get(flag) is True and not project.is_migrating():
+            yield messages.FLAG_IGNORED(flag=flag, instead=instead)
+
+
+def _algorithm_faults() -> Iterator[checks.CheckMessage]:
+    algorithm = simplejwt.api_settings.ALGORITHM
+    if not isinstance(algorithm, str) or algorithm not in ALLOWED_ALGORITHMS:
+        yield messages.UNKNOWN_ALGORITHM(algorithm=algorithm, known=", ".join(sorted(ALLOWED_ALGORITHMS)))
+    elif algorithm in algorithms.requires_cryptography and not algorithms.has_crypto:
+        yield messages.NO_CRYPTOGRAPHY(algorithm=algorithm)
+
+
+def _key_faults() -> Iterator[checks.CheckMessage]:
+    algorithm = simplejwt.api_settings.ALGORITHM
+    if algorithm in KEY_BYTES:
+        for name, key in _shared_keys().items():
+            length = len(key.encode() if isinstance(key, str) else key or b"")
+            if length < KEY_BYTES[algorithm]:
+                yield messages.SHORT_KEY(key=name, length=length, algorithm=algorithm, needed=KEY_BYTES[algorithm])
+        return
+    given = conf.simplejwt_settings
+    if not given.get("SIGNING_KEY") and not project.only_verifies():
+        yield messages.MISSING_KEY(algorithm=algorithm, missing="SIGNING_KEY", consequence="no token can be signed")
+    if not given.get("VERIFYING_KEY") and not given.get("JWK_URL"):
+        missing = "VERIFYING_KEY or JWK_URL"
+        yield messages.MISSING_KEY(algorithm=algorithm, missing=missing, consequence="every token is refused")
+
+
+def _shared_keys() -> dict[str, Any]:
+    """Every key that a token may be signed with and be accepted; see :func:`fastauth_django.tokens.token_backend`."""
+    secret_key = django_settings.SECRET_KEY
+    if conf.simplejwt_settings.get("SIGNING_KEY", secret_key) != secret_key:
+        return {"SIMPLE_JWT['SIGNING_KEY']": conf.simplejwt_settings["SIGNING_KEY"]}
+    fallbacks = {f"SECRET_KEY_FALLBACKS[{n}]": key for n, key in enumerate(django_settings.SECRET_KEY_FALLBACKS)}
+    return {"SECRET_KEY": secret_key, **fallbacks}
+
+
+def _trial_faults() -> Iterator[checks.CheckMessage]:
+    """Sign a token and read it, as the first sign-in would."""
+    try:
+        backend = token_backend()
+        has_public_key = backend.jwks_client is None  # At a JWK_URL it is out of reach: no network in a check.
+        if project.only_verifies() and not simplejwt.api_settings.ALGORITHM.startswith("HS"):
+            if has_public_key:
+                backend.get_verifying_key(AccessToken())
+            return
+        token = backend.encode({"exp": int(time()) + 60})
+        if has_public_key:
+            backend.decode(token)
+    except Exception as error:  # Of PyJWT, cryptography, simplejwt, or an encoder of the project's.
+        cause = error.__cause__ or error
+        yield messages.TOKENS_FAIL(reason=f"{type(cause).__name__}: {cause}")
+
+
+def _claim_faults() -> Iterator[checks.CheckMessage]:
+    taken = {"exp", "iat", "iss", "aud", SESSION_CLAIM, GENERATION_CLAIM}
+    for key in NAMED_CLAIMS:
+        claim = getattr(simplejwt.api_settings, key)
+        if claim in taken:
+            yield messages.CLAIM_TAKEN(key=key, claim=claim)
+        elif claim is not None:
+            taken.add(claim)
+    if simplejwt.api_settings.TOKEN_TYPE_CLAIM is None:
+        yield messages.TOKEN_TYPE_UNCHECKED()
+    user_model = get_user_model()
+    field = conf.simplejwt_settings.get("USER_ID_FIELD", "pk")
+    if not isinstance(field, str) or not hasattr(user_model, field):
+        yield messages.NO_USER_ID(field=field, model=user_model._meta.label)

@@ -1,0 +1,154 @@
+"""What the project around this app is made of: its routes, its middleware, its authentication classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.urls import URLResolver, get_resolver
+from django.urls.resolvers import LocalePrefixPattern, RegexPattern
+from django.utils.module_loading import import_string
+from rest_framework.permissions import AllowAny
+from rest_framework.routers import APIRootView
+from rest_framework.settings import api_settings as rest_framework_settings
+from rest_framework.views import APIView
+from rest_framework_simplejwt.views import TokenViewBase
+
+from ..authentication import CookieJWTAuthentication, CookieJWTStatelessUserAuthentication
+from ..conf import conf
+from ..views import AuthView
+
+
+@dataclass(frozen=True)
+class Place:
+    """The text of a URL as far as it is known: a variable, a pattern or a language ends that (``is_whole=False``)."""
+
+    text: str
+    is_whole: bool = True
+
+    def below(self, pattern: Any) -> Place:
+        """The place of ``pattern`` inside this one."""
+        if not self.is_whole or isinstance(pattern, LocalePrefixPattern):
+            return Place(self.text, is_whole=False)
+        if isinstance(pattern, RegexPattern):
+            regex = re.sub(r"(\$|\\Z)$", "", str(pattern).removeprefix("^"))
+            if re.fullmatch(r"[\w/~-]*", regex):
+                return Place(self.text + regex)
+            # A quantifier may follow the plain characters, and make the last of them optional.
+            plain = re.match(r"[\w/~-]*(?=[\w/~-])", "" if "|" in regex else regex)
+            return Place(self.text + (plain[0] if plain else ""), is_whole=False)
+        literal, variable, _rest = str(pattern).partition("<")
+        return Place(self.text + literal, is_whole=not variable)
+
+    def gets_cookie_of(self, path: str) -> bool:
+        """Whether a browser may send a cookie of ``path`` here (RFC 6265, section 5.1.4)."""
+        if not self.is_whole and path.startswith(self.text):
+            return True
+        return self.text == path or self.text.startswith(path if path.endswith("/") else f"{path}/")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One URL and the class of the view that answers there."""
+
+    place: Place
+    view: type
+    initkwargs: dict[str, Any]
+
+    def option(self, name: str) -> Any:
+        """What ``as_view(name=…)`` or the class itself says."""
+        return self.initkwargs.get(name, getattr(self.view, name, None))
+
+    @property
+    def delivers_cookies(self) -> bool:
+        """Whether this app's view here is for clients with cookies."""
+        return (self.option("token_delivery") or conf.TOKEN_DELIVERY) == "cookie"
+
+
+def routes() -> list[Route] | None:
+    """Every URL of a view class, or None where there is no URLconf that can be loaded, which Django itself reports."""
+    if not getattr(django_settings, "ROOT_URLCONF", None):
+        return None
+    start = Place((django_settings.FORCE_SCRIPT_NAME or "").rstrip("/") + "/")
+    try:
+        return list(_walk(get_resolver().url_patterns, start))
+    except Exception:  # A URLconf imports all of a project's views, and so may raise anything.
+        return None
+
+
+def _walk(patterns: Iterable[Any], above: Place) -> Iterator[Route]:
+    for entry in patterns:
+        if isinstance(entry, URLResolver):
+            yield from _walk(entry.url_patterns, above.below(entry.pattern))
+        else:
+            view = getattr(entry.callback, "cls", None) or getattr(entry.callback, "view_class", None)
+            if isinstance(view, type):
+                yield Route(above.below(entry.pattern), view, getattr(entry.callback, "initkwargs", {}))
+
+
+def auth_routes() -> list[Route]:
+    """The URLs of this app's views, and of views derived from them, wherever they are included."""
+    return [route for route in routes() or [] if issubclass(route.view, AuthView)]
+
+
+def delivers_cookies() -> bool:
+    """Whether any view hands tokens over in cookies."""
+    delivery = conf.TOKEN_DELIVERY
+    return delivery == "cookie" or any(route.delivers_cookies for route in auth_routes())
+
+
+def only_verifies() -> bool:
+    """Whether the project is a service that takes tokens which another one issues."""
+    return not auth_routes() and any(
+        issubclass(each, CookieJWTStatelessUserAuthentication) for each in default_authentication_classes()
+    )
+
+
+def is_migrating() -> bool:
+    """Whether simplejwt's own views or tokens are in use beside this app's."""
+    return conf.ACCEPT_TOKENS_WITHOUT_SESSION or any(issubclass(route.view, TokenViewBase) for route in routes() or [])
+
+
+def default_authentication_classes() -> list[type]:
+    """``REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"]``. Raises ``ImportError`` as REST framework does."""
+    classes: Any = rest_framework_settings.DEFAULT_AUTHENTICATION_CLASSES
+    return [each for each in classes or () if isinstance(each, type)]
+
+
+def views_name_their_classes() -> bool:
+    """Whether the project's own views do without ``DEFAULT_AUTHENTICATION_CLASSES``, and one reads our cookie."""
+    named: list[Any] = []
+    for route in routes() or []:
+        if not issubclass(route.view, APIView) or issubclass(route.view, AuthView):
+            continue
+        if route.option("authentication_classes") is not APIView.authentication_classes:
+            named += route.option("authentication_classes") or ()
+        elif not _is_public(route):
+            return False
+    return any(isinstance(each, type) and issubclass(each, CookieJWTAuthentication) for each in named)
+
+
+def _is_public(route: Route) -> bool:
+    """Whether it does not matter who asks: anyone is let in, or it is the index that a router makes."""
+    permissions = route.option("permission_classes") or ()
+    return all(each is AllowAny for each in permissions) or issubclass(route.view, APIRootView)
+
+
+def middleware() -> list[type]:
+    """The classes in ``MIDDLEWARE``, in order; functions, and what cannot be imported, are left out."""
+    return [each for each in map(imported, django_settings.MIDDLEWARE) if isinstance(each, type)]
+
+
+def imported(path: Any) -> Any:
+    """What a dotted path names, or None where it cannot be imported. Django says so itself, when it needs it."""
+    try:
+        return import_string(path)
+    except Exception:  # A project's module may raise anything.
+        return None
+
+
+def name_of(each: type) -> str:
+    return f"{each.__module__}.{each.__qualname__}"

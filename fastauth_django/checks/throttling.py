@@ -1,0 +1,45 @@
+"""Does the limit on failed sign-ins hold in production?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core import checks
+from django.core.cache import DEFAULT_CACHE_ALIAS
+from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
+from rest_framework.settings import api_settings as rest_framework_settings
+
+from ..views import ChangePasswordView, LoginView
+from . import messages, project
+
+FAULTS = {
+    DummyCache: "keeps nothing",
+    LocMemCache: "counts in each process for itself",
+    FileBasedCache: "loses counts when two requests come at once",
+    DatabaseCache: "loses counts when two requests come at once",
+}
+PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
+
+
+def faults() -> Iterator[checks.CheckMessage]:
+    if not any(issubclass(route.view, (LoginView, ChangePasswordView)) for route in project.auth_routes()):
+        return  # No password is taken here.
+    backend = _cache_backend()
+    for kind, fault in FAULTS.items():
+        if isinstance(backend, type) and issubclass(backend, kind):
+            yield messages.LIMIT_NOT_SHARED(backend=project.name_of(backend), fault=fault)
+    if rest_framework_settings.NUM_PROXIES is None:
+        for setting in PROXY_SETTINGS:
+            if getattr(django_settings, setting):
+                yield messages.PROXY_NOT_COUNTED(setting=setting)
+                break
+
+
+def _cache_backend() -> Any:
+    default: Any = django_settings.CACHES.get(DEFAULT_CACHE_ALIAS)
+    return project.imported(default.get("BACKEND")) if isinstance(default, Mapping) else None

@@ -1,0 +1,866 @@
+"""Every mistake that the checks know, each beside the nearest configuration that is right."""
+
+import re
+from datetime import timedelta
+from unittest import mock
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.conf import settings
+from django.conf.urls.i18n import i18n_patterns
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.urls import include, path, re_path
+from jwt import algorithms
+
+from fastauth_django import views
+from tests.checks import project
+from tests.checks.running import PRODUCTION, Case, fastauth, json_fastauth, without
+
+HERE = "tests.checks.project"
+CORS = "corsheaders.middleware.CorsMiddleware"
+COMMON = "django.middleware.common.CommonMiddleware"
+SECURITY = "django.middleware.security.SecurityMiddleware"
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+FETCH_FROM_CACHE = "django.middleware.cache.FetchFromCacheMiddleware"
+COOKIE_CLASS = "fastauth_django.authentication.CookieJWTAuthentication"
+STATELESS_CLASS = "fastauth_django.authentication.CookieJWTStatelessUserAuthentication"
+SESSION_CLASS = "rest_framework.authentication.SessionAuthentication"
+BASIC_CLASS = "rest_framework.authentication.BasicAuthentication"
+SIMPLEJWT_CLASS = "rest_framework_simplejwt.authentication.JWTAuthentication"
+LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
+APP = "https://app.example.com"
+KEY = "k" * 32
+
+
+def key_pair():
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    public = private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode(), public.decode()
+
+
+PRIVATE, PUBLIC = key_pair()
+OTHER_PRIVATE, _OTHER_PUBLIC = key_pair()
+ES256 = {"ALGORITHM": "ES256", "SIGNING_KEY": PRIVATE, "VERIFYING_KEY": PUBLIC}
+
+
+def simple_jwt(**keys):
+    return {"SIMPLE_JWT": keys}
+
+
+def classes(*paths):
+    return {"REST_FRAMEWORK": {"DEFAULT_AUTHENTICATION_CLASSES": list(paths)}}
+
+
+def urls(*patterns):
+    return {"ROOT_URLCONF": patterns}
+
+
+def middleware(*paths):
+    return {"MIDDLEWARE": list(paths)}
+
+
+def hosts(*names):
+    return {"ALLOWED_HOSTS": list(names)}
+
+
+def without_app(name):
+    return {"INSTALLED_APPS": [app for app in settings.INSTALLED_APPS if app != name]}
+
+
+def cache(backend):
+    return {"CACHES": {"default": {"BACKEND": backend}}}
+
+
+TYPES = [
+    Case("E001", "FASTAUTH is a list", {"FASTAUTH": ["cookie"]}, {"FASTAUTH": {"TOKEN_DELIVERY": "cookie"}}),
+    Case("E001", "FASTAUTH is None", {"FASTAUTH": None}, {"FASTAUTH": {}}),
+    Case("E002", "a typo", fastauth(COOKIE_SAMSITE="lax"), fastauth(COOKIE_SAMESITE="lax")),
+    Case("E002", "FastAuth's own spelling", fastauth(cookie_name_access="a"), fastauth(COOKIE_NAME_ACCESS="a")),
+    Case("E002", "a key that is no string", {"FASTAUTH": {"TOKEN_DELIVERY": "cookie", 1: 2}}, fastauth()),
+    Case("E003", "a flag as text", fastauth(COOKIE_SECURE="yes"), fastauth(COOKIE_SECURE=True)),
+    Case("E003", "one origin instead of a list", fastauth(CORS_ORIGINS=APP), fastauth(CORS_ORIGINS=[APP])),
+    Case("E003", "a wrong DEBUG, told once", fastauth(DEBUG="no"), fastauth(DEBUG=False)),
+    Case("E004", "a choice that is none", fastauth(COOKIE_SAMESITE="loose"), fastauth(COOKIE_SAMESITE="LAX")),
+    Case("E004", "a grace over a minute", fastauth(REFRESH_GRACE=61), fastauth(REFRESH_GRACE=60)),
+    Case("E004", "a negative grace", fastauth(REFRESH_GRACE=-1), fastauth(REFRESH_GRACE=0)),
+    Case("E004", "no failure allowed", fastauth(LOGIN_FAILURE_LIMIT=0), fastauth(LOGIN_FAILURE_LIMIT=1)),
+    Case(
+        "E004",
+        "a path to nothing",
+        fastauth(TOKEN_CLAIMS=f"{HERE}.missing"),
+        fastauth(TOKEN_CLAIMS=f"{HERE}.claims"),
+    ),
+    Case(
+        "E004",
+        "a path to a module that raises",
+        fastauth(TOKEN_CLAIMS="tests.checks.raises_at_import.claims"),
+        fastauth(TOKEN_CLAIMS=project.claims),
+    ),
+    Case("E014", "SIMPLE_JWT is text", {"SIMPLE_JWT": "HS256"}, {"SIMPLE_JWT": {}}),
+    Case("E014", "REST_FRAMEWORK is a list", {"REST_FRAMEWORK": [COOKIE_CLASS]}, classes(COOKIE_CLASS)),
+    Case(
+        "E014",
+        "one class instead of a list",
+        {"REST_FRAMEWORK": {"DEFAULT_AUTHENTICATION_CLASSES": COOKIE_CLASS}},
+        classes(COOKIE_CLASS),
+    ),
+    Case(
+        "E014",
+        "NUM_PROXIES as text",
+        {"REST_FRAMEWORK": {**classes(COOKIE_CLASS)["REST_FRAMEWORK"], "NUM_PROXIES": "1"}},
+        {"REST_FRAMEWORK": {**classes(COOKIE_CLASS)["REST_FRAMEWORK"], "NUM_PROXIES": 1}},
+    ),
+    Case(
+        "E014",
+        "a negative NUM_PROXIES",
+        {"REST_FRAMEWORK": {**classes(COOKIE_CLASS)["REST_FRAMEWORK"], "NUM_PROXIES": -1}},
+        {"REST_FRAMEWORK": {**classes(COOKIE_CLASS)["REST_FRAMEWORK"], "NUM_PROXIES": 0}},
+    ),
+    Case("E014", "one host instead of a list", {"ALLOWED_HOSTS": "api.example.com"}, hosts("api.example.com")),
+    Case("E014", "trusted origins are a number", {"CSRF_TRUSTED_ORIGINS": 1}, {"CSRF_TRUSTED_ORIGINS": {APP}}),
+    Case("E014", "middleware with a hole", {"MIDDLEWARE": [CORS, None]}, {"MIDDLEWARE": (CORS,)}),
+    Case("E014", "fallback keys are one key", {"SECRET_KEY_FALLBACKS": KEY}, {"SECRET_KEY_FALLBACKS": (KEY,)}),
+    Case("E014", "a script name that is no text", {"FORCE_SCRIPT_NAME": 1}, {"FORCE_SCRIPT_NAME": "/app"}),
+    Case("E014", "no dict of caches", {"CACHES": ["redis"]}, {}),
+    Case("E014", "a signing key that is a number", simple_jwt(SIGNING_KEY=1), simple_jwt(SIGNING_KEY=KEY)),
+    Case(
+        "E014",
+        "simplejwt's lifetime as text",
+        simple_jwt(ACCESS_TOKEN_LIFETIME="5 minutes"),
+        simple_jwt(ACCESS_TOKEN_LIFETIME=timedelta(minutes=5)),
+    ),
+    Case(
+        "E014",
+        "simplejwt's lifetime out of range",
+        simple_jwt(REFRESH_TOKEN_LIFETIME=10**20),
+        simple_jwt(REFRESH_TOKEN_LIFETIME=timedelta(days=7)),
+    ),
+]
+
+COOKIES = [
+    Case(
+        "E005",
+        "none over plain HTTP",
+        fastauth(COOKIE_SAMESITE="none", COOKIE_SECURE=False),
+        fastauth(COOKIE_SAMESITE="none"),
+    ),
+    Case(
+        "E005",
+        "none while developing",
+        {"DEBUG": True, **fastauth(COOKIE_SAMESITE="None")},
+        {"DEBUG": True, **fastauth(COOKIE_SAMESITE="None", COOKIE_SECURE=True)},
+    ),
+    Case(
+        "E006",
+        "one name for both",
+        fastauth(COOKIE_NAME_REFRESH="access_token"),
+        fastauth(COOKIE_NAME_REFRESH="Access_token"),
+    ),
+    Case(
+        "E007",
+        "a space in a name",
+        fastauth(COOKIE_NAME_ACCESS="access token"),
+        fastauth(COOKIE_NAME_ACCESS="access-token"),
+    ),
+    Case("E007", "an empty name", fastauth(COOKIE_NAME_REFRESH=""), fastauth(COOKIE_NAME_REFRESH="r")),
+    Case("E007", "an attribute's name", fastauth(COOKIE_NAME_ACCESS="Path"), fastauth(COOKIE_NAME_ACCESS="Path_")),
+    Case("E007", "a former name", fastauth(COOKIE_FORMER=[{"name": "a;b"}]), fastauth(COOKIE_FORMER=[{"name": "a.b"}])),
+    Case(
+        "E008",
+        "__Host- with a domain",
+        fastauth(COOKIE_NAME_ACCESS="__Host-a", COOKIE_DOMAIN="example.com"),
+        fastauth(COOKIE_NAME_ACCESS="__Host-a", COOKIE_DOMAIN=""),
+    ),
+    Case(
+        "E008",
+        "__host- with a path",
+        fastauth(COOKIE_NAME_REFRESH="__host-r", COOKIE_PATH_REFRESH="/auth"),
+        fastauth(COOKIE_NAME_REFRESH="__Secure-r", COOKIE_PATH_REFRESH="/auth"),
+    ),
+    Case(
+        "E005",
+        "which also makes __Host- fail",
+        fastauth(COOKIE_NAME_ACCESS="__Host-a", COOKIE_SAMESITE="none", COOKIE_SECURE=False),
+        fastauth(COOKIE_NAME_ACCESS="__Host-a", COOKIE_SAMESITE="none"),
+    ),
+    Case(
+        "E008",
+        "__Host- over plain HTTP",
+        fastauth(COOKIE_NAME_ACCESS="__Host-a", COOKIE_SECURE=False),
+        fastauth(COOKIE_NAME_ACCESS="__Host-a"),
+    ),
+    Case(
+        "E009",
+        "__Secure- over plain HTTP",
+        fastauth(COOKIE_NAME_ACCESS="__Secure-a", COOKIE_SECURE=False),
+        fastauth(COOKIE_NAME_ACCESS="__Secure-a"),
+    ),
+    Case(
+        "E009",
+        "__secure- while developing",
+        {"DEBUG": True, **fastauth(COOKIE_NAME_REFRESH="__secure-r")},
+        {"DEBUG": True, **fastauth(COOKIE_NAME_REFRESH="secure-r")},
+    ),
+    Case("E010", "FASTAUTH's DEBUG alone", fastauth(DEBUG=True), {"DEBUG": True, **fastauth(DEBUG=True)}),
+    Case(
+        "E010",
+        "which also makes __Secure- fail",
+        fastauth(DEBUG=True, COOKIE_NAME_ACCESS="__Secure-a"),
+        fastauth(COOKIE_NAME_ACCESS="__Secure-a"),
+    ),
+    Case(
+        "E015",
+        "Partitioned over plain HTTP",
+        fastauth(COOKIE_PARTITIONED=True, COOKIE_SECURE=False),
+        fastauth(COOKIE_PARTITIONED=True),
+    ),
+    Case("E016", "a path without a slash", fastauth(COOKIE_PATH_ACCESS="api"), fastauth(COOKIE_PATH_ACCESS="/")),
+    Case(
+        "E016",
+        "an empty former path",
+        fastauth(COOKIE_FORMER=[{"name": "old", "path": ""}]),
+        fastauth(COOKIE_FORMER=[{"name": "old", "path": "/auth"}]),
+    ),
+    Case(
+        "E017",
+        "a URL for a domain",
+        fastauth(COOKIE_DOMAIN="https://example.com"),
+        fastauth(COOKIE_DOMAIN="example.com"),
+    ),
+    Case(
+        "E017", "a port in a domain", fastauth(COOKIE_DOMAIN="example.com:8000"), fastauth(COOKIE_DOMAIN=".example.com")
+    ),
+    Case(
+        "E017",
+        "a line break in a domain",
+        fastauth(COOKIE_DOMAIN="example.com\n"),
+        fastauth(COOKIE_DOMAIN="EXAMPLE.com"),
+    ),
+    Case(
+        "E017",
+        "letters beyond ASCII",
+        {**hosts("bücher.example"), **fastauth(COOKIE_DOMAIN="bücher.example")},
+        {**hosts("xn--bcher-kva.example"), **fastauth(COOKIE_DOMAIN="xn--bcher-kva.example")},
+    ),
+    Case(
+        "E017",
+        "a former domain",
+        fastauth(COOKIE_FORMER=[{"name": "old", "domain": "a b"}]),
+        fastauth(COOKIE_FORMER=[{"name": "old", "domain": "example.com"}]),
+    ),
+    Case("E018", "com", fastauth(COOKIE_DOMAIN="com"), fastauth(COOKIE_DOMAIN="example.com")),
+    Case(
+        "E018",
+        "co.uk",
+        {**hosts("www.shop.co.uk"), **fastauth(COOKIE_DOMAIN=".co.uk")},
+        {**hosts("www.shop.co.uk"), **fastauth(COOKIE_DOMAIN="shop.co.uk")},
+    ),
+    Case(
+        "E018",
+        "a suffix that hosts anything",
+        {**hosts("*"), **fastauth(COOKIE_DOMAIN="dev")},
+        {**hosts("intranet"), **fastauth(COOKIE_DOMAIN="intranet")},
+    ),
+    Case("E019", "another domain", fastauth(COOKIE_DOMAIN="example.org"), fastauth(COOKIE_DOMAIN="api.example.com")),
+    Case(
+        "E019",
+        "a name that only ends alike",
+        {**hosts("badexample.com"), **fastauth(COOKIE_DOMAIN="example.com")},
+        {**hosts("good.example.com"), **fastauth(COOKIE_DOMAIN="example.com")},
+    ),
+    Case(
+        "E019",
+        "a subdomain that is not served",
+        {**hosts("example.com"), **fastauth(COOKIE_DOMAIN="app.example.com")},
+        {**hosts(".example.com"), **fastauth(COOKIE_DOMAIN="app.example.com")},
+    ),
+    Case(
+        "E019",
+        "production's domain while developing",
+        {"DEBUG": True, **hosts(), **fastauth(COOKIE_DOMAIN="example.com")},
+        {"DEBUG": True, **hosts(), **fastauth(COOKIE_DOMAIN="localhost")},
+    ),
+    Case(
+        "E020",
+        "the session's name",
+        fastauth(COOKIE_NAME_ACCESS="sessionid"),
+        {"SESSION_COOKIE_NAME": "sid", **fastauth(COOKIE_NAME_ACCESS="sessionid")},
+    ),
+    Case(
+        "E020",
+        "the CSRF token's name",
+        fastauth(COOKIE_NAME_REFRESH="csrftoken"),
+        fastauth(COOKIE_NAME_REFRESH="CSRFToken"),
+    ),
+    Case(
+        "E020",
+        "the language's name",
+        {"LANGUAGE_COOKIE_NAME": "access_token"},
+        {"LANGUAGE_COOKIE_NAME": "access_token_language"},
+    ),
+    Case("W001", "scripts may read", fastauth(COOKIE_HTTPONLY=False), fastauth(COOKIE_HTTPONLY=True)),
+    Case(
+        "W002",
+        "plain HTTP in production",
+        fastauth(COOKIE_SECURE=False),
+        {"DEBUG": True, **fastauth(COOKIE_SECURE=False, DEBUG=False)},
+    ),
+    Case(
+        "W005",
+        "a former cookie that is today's",
+        fastauth(COOKIE_FORMER=[{"name": "refresh_token"}]),
+        fastauth(COOKIE_FORMER=[{"name": "refresh_token", "path": "/auth"}]),
+    ),
+    Case(
+        "W005",
+        "the same domain with a dot",
+        fastauth(COOKIE_DOMAIN="example.com", COOKIE_FORMER=[{"name": "access_token", "domain": ".Example.com"}]),
+        fastauth(COOKIE_DOMAIN="example.com", COOKIE_FORMER=[{"name": "access_token"}]),
+    ),
+    Case(
+        "W005",
+        "an empty domain",
+        fastauth(COOKIE_FORMER=[{"name": "access_token", "domain": ""}]),
+        fastauth(COOKIE_FORMER=[{"name": "access_token", "partitioned": True}]),
+    ),
+]
+
+ACROSS_SITES = {"COOKIE_SAMESITE": "none"}
+TRAVELLING = {"CSRF_COOKIE_SAMESITE": "None", "CSRF_COOKIE_SECURE": True}
+
+CSRF_RULE = [
+    Case("E021", "off across sites", fastauth(CSRF_PROTECTION=None, **ACROSS_SITES), fastauth(**ACROSS_SITES)),
+    Case(
+        "E022",
+        "a CSRF cookie that is Lax",
+        fastauth(CSRF_PROTECTION="token", **ACROSS_SITES),
+        {**TRAVELLING, **fastauth(CSRF_PROTECTION="token", **ACROSS_SITES)},
+    ),
+    Case(
+        "E022",
+        "a CSRF cookie without Secure",
+        {**TRAVELLING, "CSRF_COOKIE_SECURE": False, **fastauth(CSRF_PROTECTION="token", **ACROSS_SITES)},
+        {**TRAVELLING, **fastauth(CSRF_PROTECTION="token", **ACROSS_SITES)},
+    ),
+    Case(
+        "E022",
+        "a CSRF cookie without SameSite",
+        {**TRAVELLING, "CSRF_COOKIE_SAMESITE": False, **fastauth(CSRF_PROTECTION="token", **ACROSS_SITES)},
+        {"CSRF_COOKIE_SAMESITE": False, **fastauth(CSRF_PROTECTION="token")},
+    ),
+    Case(
+        "E025",
+        "trust in all of com",
+        {"CSRF_TRUSTED_ORIGINS": ["https://*.com"]},
+        {"CSRF_TRUSTED_ORIGINS": ["https://*.example.com"]},
+    ),
+    Case(
+        "E025",
+        "trust in all of co.uk",
+        {"CSRF_TRUSTED_ORIGINS": ["https://*.co.uk"]},
+        {"CSRF_TRUSTED_ORIGINS": ["http://*.localhost"]},
+    ),
+    Case("W006", "off", fastauth(CSRF_PROTECTION=None), fastauth(CSRF_PROTECTION="origin")),
+    Case(
+        "W007",
+        "no middleware",
+        {
+            **middleware(CORS, COMMON, "missing.Middleware", f"{HERE}.function_middleware"),
+            **fastauth(CSRF_PROTECTION="token"),
+        },
+        {**middleware(CORS, f"{HERE}.OwnCsrfMiddleware"), **fastauth(CSRF_PROTECTION="token")},
+    ),
+    Case(
+        "W025",
+        "an origin that Django does not know",
+        fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=[APP]),
+        {"CSRF_TRUSTED_ORIGINS": [APP], **fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=[APP])},
+    ),
+    Case(
+        "W025",
+        "a wildcard of another scheme",
+        {"CSRF_TRUSTED_ORIGINS": ["http://*.example.com"], **fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=[APP])},
+        {"CSRF_TRUSTED_ORIGINS": ["https://*.example.com"], **fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=[APP])},
+    ),
+    Case(
+        "W025",
+        "an origin of another port",
+        fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=["https://www.example.com:8443"]),
+        fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=["https://www.example.com"]),
+    ),
+    Case(
+        "W008",
+        "a token in the session",
+        {"CSRF_USE_SESSIONS": True, **fastauth(CSRF_PROTECTION="token")},
+        {"CSRF_USE_SESSIONS": True, **fastauth()},
+    ),
+    Case(
+        "W008",
+        "a cookie that scripts cannot read",
+        {"CSRF_COOKIE_HTTPONLY": True, **fastauth(CSRF_PROTECTION="token")},
+        fastauth(CSRF_PROTECTION="token"),
+    ),
+]
+
+WITH_ORIGIN = fastauth(CORS_ORIGINS=[APP])
+
+
+def origin(bad, good=APP):
+    return fastauth(CORS_ORIGINS=[bad]), fastauth(CORS_ORIGINS=[good])
+
+
+CORS_RULES = [
+    Case("E023", "any", *origin("*")),
+    Case("E023", "null", *origin("null")),
+    Case("E023", "no scheme", *origin("app.example.com")),
+    Case("E023", "a path", *origin(f"{APP}/")),
+    Case("E023", "a pattern", *origin("https://*.example.com")),
+    Case("E023", "upper case", *origin("https://App.example.com")),
+    Case("E023", "the scheme's own port", *origin(f"{APP}:443", f"{APP}:8443")),
+    Case("E023", "no host", *origin("https://", "capacitor://localhost")),
+    Case("E023", "letters beyond ASCII", *origin("https://bücher.example", "https://xn--bcher-kva.example")),
+    Case("E023", "a user", *origin("https://evil@app.example.com", "https://[2001:db8::1]:8443")),
+    Case(
+        "E024",
+        "all origins",
+        {"CORS_ALLOW_ALL_ORIGINS": True},
+        {"CORS_ALLOW_ALL_ORIGINS": True, "CORS_ALLOW_CREDENTIALS": False},
+    ),
+    Case(
+        "E024",
+        "all origins by the old name",
+        {"CORS_ORIGIN_ALLOW_ALL": True},
+        {"CORS_ORIGIN_ALLOW_ALL": True, **json_fastauth()},
+    ),
+    Case(
+        "E024",
+        "a regex for all",
+        {"CORS_ALLOWED_ORIGIN_REGEXES": ["^https://.*$"]},
+        {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://app\.example\.com$"], **WITH_ORIGIN},
+    ),
+    Case("E024", "null", {"CORS_ALLOWED_ORIGINS": ["null"]}, {"CORS_ALLOWED_ORIGINS": [APP], **WITH_ORIGIN}),
+    Case("W009", "no app", {**without_app("corsheaders"), **WITH_ORIGIN}, {**without_app("corsheaders"), **fastauth()}),
+    Case(
+        "W010", "no middleware", {**middleware(COMMON, CSRF), **WITH_ORIGIN}, {**middleware(COMMON, CSRF), **fastauth()}
+    ),
+    Case(
+        "W011",
+        "behind CommonMiddleware",
+        {**middleware(COMMON, CORS), **WITH_ORIGIN},
+        {**middleware(SECURITY, CSRF, CORS, COMMON), **WITH_ORIGIN},
+    ),
+    Case(
+        "W011",
+        "behind the cache",
+        {**middleware(FETCH_FROM_CACHE, CORS), **WITH_ORIGIN},
+        {**middleware(CORS, FETCH_FROM_CACHE), **WITH_ORIGIN},
+    ),
+    Case(
+        "W012",
+        "no credentials",
+        {"CORS_ALLOW_CREDENTIALS": False, **WITH_ORIGIN},
+        {"CORS_ALLOW_CREDENTIALS": False, **json_fastauth(CORS_ORIGINS=[APP])},
+    ),
+    Case("W013", "a page over plain HTTP", *origin("http://app.example.com", "http://localhost:3000")),
+    Case("W013", "an address in the local network", *origin("http://192.168.1.5:3000", "http://127.0.0.1:3000")),
+    Case("W013", "a name that only begins alike", *origin("http://localhost.example.com", "http://app.localhost")),
+    Case(
+        "W013",
+        "with routes for browsers beside JSON",
+        {
+            **urls(project.AUTH, path("web/login", project.OwnLogin.as_view())),
+            **json_fastauth(CORS_ORIGINS=["http://app.example.com"]),
+        },
+        json_fastauth(CORS_ORIGINS=["http://app.example.com"]),
+    ),
+    Case(
+        "W014",
+        "an origin",
+        {"CORS_ALLOWED_ORIGINS": [APP]},
+        {"CORS_ALLOWED_ORIGINS": [APP], "CSRF_TRUSTED_ORIGINS": ["https://*.example.com"]},
+    ),
+    Case(
+        "W014",
+        "an origin by the old name",
+        {"CORS_ORIGIN_WHITELIST": [APP]},
+        {"CORS_ORIGIN_WHITELIST": ["https://www.example.com"]},
+    ),
+    Case(
+        "W014",
+        "a regex",
+        {"CORS_ALLOWED_ORIGIN_REGEXES": [re.compile(r"https://\w+\.example\.org$")]},
+        {
+            "CORS_ALLOWED_ORIGIN_REGEXES": [re.compile(r"https://\w+\.example\.org$")],
+            "CSRF_TRUSTED_ORIGINS": ["https://*.example.org"],
+        },
+    ),
+]
+
+KEYS = [
+    Case("E011", "a short SECRET_KEY", {"SECRET_KEY": KEY[:31]}, {"SECRET_KEY": KEY}),
+    Case("E011", "a short SIGNING_KEY", simple_jwt(SIGNING_KEY=KEY[:31]), simple_jwt(SIGNING_KEY=KEY.encode())),
+    Case("E011", "no SIGNING_KEY", simple_jwt(SIGNING_KEY=None), simple_jwt(SIGNING_KEY=KEY)),
+    Case(
+        "E011",
+        "too short for HS512",
+        simple_jwt(ALGORITHM="HS512", SIGNING_KEY=KEY),
+        simple_jwt(ALGORITHM="HS512", SIGNING_KEY=KEY * 2),
+    ),
+    Case(
+        "E011",
+        "a short fallback",
+        {"SECRET_KEY_FALLBACKS": [KEY, "old"]},
+        {"SECRET_KEY_FALLBACKS": ["old"], **simple_jwt(SIGNING_KEY=KEY)},
+    ),
+    Case("E026", "none", simple_jwt(ALGORITHM="none"), simple_jwt(ALGORITHM="HS256")),
+    Case("E026", "a list", simple_jwt(ALGORITHM=["HS256"]), simple_jwt(ALGORITHM="HS384", SIGNING_KEY=KEY * 2)),
+    Case(
+        "E027",
+        "no cryptography",
+        simple_jwt(**ES256),
+        simple_jwt(ALGORITHM="HS256"),
+        lambda: mock.patch.object(algorithms, "has_crypto", False),
+    ),
+    Case("E028", "no private key", simple_jwt(**{**ES256, "SIGNING_KEY": ""}), simple_jwt(**ES256)),
+    Case(
+        "E028",
+        "no public key",
+        simple_jwt(**{**ES256, "VERIFYING_KEY": ""}),
+        simple_jwt(**{**ES256, "VERIFYING_KEY": "", "JWK_URL": "https://example.com/jwks"}),
+    ),
+    Case(
+        "E028",
+        "no public key where tokens are only verified",
+        {**urls(path("page", project.Page.as_view())), **classes(STATELESS_CLASS), **simple_jwt(ALGORITHM="ES256")},
+        {
+            **urls(path("page", project.Page.as_view())),
+            **classes(STATELESS_CLASS),
+            **simple_jwt(ALGORITHM="ES256", VERIFYING_KEY=PUBLIC),
+        },
+    ),
+    Case("E029", "keys that are no pair", simple_jwt(**{**ES256, "SIGNING_KEY": OTHER_PRIVATE}), simple_jwt(**ES256)),
+    Case(
+        "E029",
+        "a public key that signs",
+        simple_jwt(**{**ES256, "SIGNING_KEY": PUBLIC}),
+        simple_jwt(**{**ES256, "VERIFYING_KEY": PRIVATE}),
+    ),
+    Case("E029", "a key of another kind", simple_jwt(**{**ES256, "ALGORITHM": "RS256"}), simple_jwt(**ES256)),
+    Case(
+        "E029",
+        "a public key as a shared secret",
+        simple_jwt(ALGORITHM="HS256", SIGNING_KEY=PUBLIC),
+        simple_jwt(ALGORITHM="HS256", SIGNING_KEY=KEY),
+    ),
+    Case("E029", "a leeway that is text", simple_jwt(LEEWAY="5"), simple_jwt(LEEWAY=5)),
+    Case(
+        "E029",
+        "an encoder that is not there",
+        simple_jwt(JSON_ENCODER="missing.Encoder"),
+        simple_jwt(JSON_ENCODER=None),
+    ),
+    Case(
+        "E029",
+        "a broken public key where tokens are only verified",
+        {
+            **urls(path("page", project.Page.as_view())),
+            **classes(STATELESS_CLASS),
+            **simple_jwt(ALGORITHM="ES256", VERIFYING_KEY="no key"),
+        },
+        {
+            **urls(path("page", project.Page.as_view())),
+            **classes(STATELESS_CLASS),
+            **simple_jwt(ALGORITHM="ES256", JWK_URL="https://example.com/jwks"),
+        },
+    ),
+    Case("E030", "the session's claim", simple_jwt(USER_ID_CLAIM="sid"), simple_jwt(USER_ID_CLAIM="sub")),
+    Case("E030", "one claim for two", simple_jwt(TOKEN_TYPE_CLAIM="jti"), simple_jwt(JTI_CLAIM=None)),
+    Case("E031", "a field that is not there", simple_jwt(USER_ID_FIELD="uid"), simple_jwt(USER_ID_FIELD="id")),
+    Case("E031", "a field that is no text", simple_jwt(USER_ID_FIELD=1), simple_jwt(USER_ID_FIELD="pk")),
+    Case("W015", "no type", simple_jwt(TOKEN_TYPE_CLAIM=None), simple_jwt(TOKEN_TYPE_CLAIM="typ")),
+    Case("W016", "rotation", simple_jwt(ROTATE_REFRESH_TOKENS=True), simple_jwt(ROTATE_REFRESH_TOKENS=False)),
+    Case(
+        "W016",
+        "the blacklist",
+        simple_jwt(BLACKLIST_AFTER_ROTATION=True),
+        {**urls(project.AUTH, project.SIMPLEJWT), **simple_jwt(BLACKLIST_AFTER_ROTATION=True)},
+    ),
+    Case("W016", "the last sign-in", simple_jwt(UPDATE_LAST_LOGIN=True), simple_jwt(UPDATE_LAST_LOGIN=False)),
+    Case(
+        "W016",
+        "the password's hash",
+        simple_jwt(CHECK_REVOKE_TOKEN=True),
+        {**simple_jwt(CHECK_REVOKE_TOKEN=True), **fastauth(ACCEPT_TOKENS_WITHOUT_SESSION=True)},
+    ),
+]
+
+DAY = timedelta(days=1)
+
+LIFETIMES = [
+    Case("E012", "no time at all", fastauth(ACCESS_TOKEN_TTL=0), fastauth(ACCESS_TOKEN_TTL=1)),
+    Case(
+        "E012",
+        "less than a second",
+        fastauth(LOGIN_FAILURE_WINDOW=timedelta(milliseconds=999)),
+        fastauth(LOGIN_FAILURE_WINDOW=timedelta(seconds=1)),
+    ),
+    Case("E012", "a negative age", fastauth(SESSION_MAX_AGE=-DAY), fastauth(SESSION_MAX_AGE=None)),
+    Case("E012", "a negative refresh lifetime", fastauth(REFRESH_TOKEN_TTL=-1), fastauth(REFRESH_TOKEN_TTL=DAY)),
+    Case("E013", "refresh shorter than access", fastauth(REFRESH_TOKEN_TTL=899), fastauth(REFRESH_TOKEN_TTL=900)),
+    Case("E013", "an age shorter than access", fastauth(SESSION_MAX_AGE=60), fastauth(SESSION_MAX_AGE=DAY)),
+    Case(
+        "E013",
+        "by way of simplejwt",
+        simple_jwt(REFRESH_TOKEN_LIFETIME=timedelta(minutes=10)),
+        simple_jwt(REFRESH_TOKEN_LIFETIME=timedelta(minutes=10), ACCESS_TOKEN_LIFETIME=timedelta(minutes=5)),
+    ),
+    Case("E032", "for ever", fastauth(REMEMBER_ME_TTL=timedelta.max), fastauth(REMEMBER_ME_TTL=DAY * 36500)),
+    Case(
+        "W017",
+        "two values",
+        {**simple_jwt(ACCESS_TOKEN_LIFETIME=timedelta(minutes=5)), **fastauth(ACCESS_TOKEN_TTL=600)},
+        {**simple_jwt(ACCESS_TOKEN_LIFETIME=timedelta(minutes=5)), **fastauth(ACCESS_TOKEN_TTL=300)},
+    ),
+    Case(
+        "W017",
+        "two values while migrating",
+        {**simple_jwt(REFRESH_TOKEN_LIFETIME=DAY), **fastauth(REFRESH_TOKEN_TTL=7 * DAY)},
+        {
+            **urls(project.AUTH, project.SIMPLEJWT),
+            **simple_jwt(REFRESH_TOKEN_LIFETIME=DAY),
+            **fastauth(REFRESH_TOKEN_TTL=7 * DAY),
+        },
+    ),
+    Case("W018", "forgotten sooner", fastauth(REFRESH_TOKEN_TTL=120 * DAY), fastauth(REFRESH_TOKEN_TTL=90 * DAY)),
+]
+
+CLASSES = [
+    Case("W003", "Django's session alone", classes(SESSION_CLASS), classes(COOKIE_CLASS, SESSION_CLASS)),
+    Case("W003", "simplejwt's class alone", classes(SIMPLEJWT_CLASS), classes(f"{HERE}.OwnCookieAuthentication")),
+    Case("W003", "no class", classes(), {**urls(project.AUTH, path("api", project.Api.as_view())), **classes()}),
+    Case(
+        "W003",
+        "views that name a class, without it",
+        {**urls(project.AUTH, path("page", project.Page.as_view())), **classes(BASIC_CLASS)},
+        {
+            **urls(project.AUTH, path("api", project.Page.as_view()), path("api", project.Api.as_view())),
+            **classes(BASIC_CLASS),
+        },
+    ),
+    Case(
+        "W003",
+        "a view for everybody that names none",
+        {**urls(project.AUTH, path("public", project.Public.as_view())), **classes(BASIC_CLASS)},
+        {**urls(project.AUTH, path("public", project.OpenApi.as_view())), **classes(BASIC_CLASS)},
+    ),
+    Case(
+        "W003",
+        "a view that names none",
+        {**urls(project.AUTH, project.API, path("private", project.Private.as_view())), **classes(BASIC_CLASS)},
+        {
+            **urls(project.AUTH, project.API, path("public", project.Public.as_view()), path("", project.router_root)),
+            **classes(BASIC_CLASS),
+        },
+    ),
+    Case(
+        "W003",
+        "routes for browsers beside JSON",
+        {
+            **urls(project.AUTH, path("web/login", views.LoginView.as_view(token_delivery="cookie"))),
+            **classes(BASIC_CLASS),
+            **json_fastauth(),
+        },
+        {**classes(BASIC_CLASS), **json_fastauth()},
+    ),
+    Case(
+        "W019",
+        "simplejwt's class for our tokens",
+        {**classes(SIMPLEJWT_CLASS), **json_fastauth()},
+        {**classes(COOKIE_CLASS, SIMPLEJWT_CLASS), **json_fastauth()},
+    ),
+    Case("W019", "simplejwt's class first", classes(SIMPLEJWT_CLASS, COOKIE_CLASS), classes(COOKIE_CLASS)),
+    Case("W020", "Django's session first", classes(SESSION_CLASS, COOKIE_CLASS), classes(BASIC_CLASS, COOKIE_CLASS)),
+    Case(
+        "W020",
+        "a class that names none",
+        classes(f"{HERE}.Silent", COOKIE_CLASS),
+        classes(f"{HERE}.LooksAtRequest", COOKIE_CLASS),
+    ),
+    Case(
+        "E033",
+        "a function",
+        fastauth(USER_SERIALIZER=project.make_serializer),
+        fastauth(USER_SERIALIZER=f"{HERE}.CreatesNothing"),
+    ),
+    Case(
+        "E033",
+        "another object",
+        fastauth(LOGIN_SERIALIZER=f"{HERE}.NOT_A_FUNCTION"),
+        fastauth(LOGIN_SERIALIZER=f"{HERE}.CreatesNothing"),
+    ),
+    Case(
+        "E033",
+        "a sign-up that creates nothing",
+        fastauth(REGISTER_SERIALIZER=f"{HERE}.CreatesNothing"),
+        fastauth(REGISTER_SERIALIZER=f"{HERE}.OwnRegisterSerializer"),
+    ),
+    Case(
+        "E033",
+        "a sign-up that is no class",
+        fastauth(REGISTER_SERIALIZER=f"{HERE}.claims"),
+        fastauth(REGISTER_SERIALIZER=f"{HERE}.SavesItself"),
+    ),
+    Case("E034", "an object", fastauth(TOKEN_CLAIMS=f"{HERE}.NOT_A_FUNCTION"), fastauth(TOKEN_CLAIMS=None)),
+    Case(
+        "E034", "one argument", fastauth(TOKEN_CLAIMS=f"{HERE}.claims_of_user"), fastauth(TOKEN_CLAIMS=f"{HERE}.claims")
+    ),
+    Case("E034", "a coroutine", fastauth(TOKEN_CLAIMS=f"{HERE}.slow_claims"), fastauth(TOKEN_CLAIMS=max)),
+    Case(
+        "E035",
+        "a user without a password's hash",
+        {},
+        {"DEBUG": True},
+        lambda: without(AbstractBaseUser, "get_session_auth_hash"),
+    ),
+]
+NO_LOGIN = urls(path("auth/refresh", views.RefreshView.as_view()))
+SCOPED_REFRESH = fastauth(COOKIE_PATH_REFRESH="/auth")
+SCOPED_ACCESS = fastauth(COOKIE_PATH_ACCESS="/api")
+
+URLS = [
+    Case("E036", "another path", fastauth(COOKIE_PATH_REFRESH="/api"), fastauth(COOKIE_PATH_REFRESH="/auth")),
+    Case(
+        "E036",
+        "refresh but not sign-out",
+        fastauth(COOKIE_PATH_REFRESH="/auth/refresh"),
+        fastauth(COOKIE_PATH_REFRESH="/auth/"),
+    ),
+    Case(
+        "E036", "a name that only begins alike", fastauth(COOKIE_PATH_REFRESH="/aut"), fastauth(COOKIE_PATH_REFRESH="/")
+    ),
+    Case(
+        "E036",
+        "a prefix of the site's",
+        {"FORCE_SCRIPT_NAME": "/site", **SCOPED_REFRESH},
+        {"FORCE_SCRIPT_NAME": "/site", **fastauth(COOKIE_PATH_REFRESH="/site/auth")},
+    ),
+    Case(
+        "E036",
+        "two places",
+        {**urls(path("v1/auth/", include("fastauth_django.urls")), project.AUTH), **SCOPED_REFRESH},
+        {**urls(path("app/refresh", views.RefreshView.as_view(token_delivery="json")), project.AUTH), **SCOPED_REFRESH},
+    ),
+    Case(
+        "E036",
+        "a regex",
+        {**urls(re_path(r"^v1/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+        {**urls(re_path(r"^auth/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+    ),
+    Case(
+        "E036",
+        "a pattern below",
+        {**urls(re_path(r"^v1/(?P<tenant>\w+)/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+        {**urls(re_path(r"^(?P<tenant>\w+)/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+    ),
+    Case(
+        "E036",
+        "a variable below",
+        {**urls(path("v1/<tenant>/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+        {**urls(path("<tenant>/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+    ),
+    Case(
+        "E036",
+        "a slash that is optional",
+        {**urls(re_path(r"^v1/refresh/?$", views.RefreshView.as_view())), **SCOPED_REFRESH},
+        {**urls(re_path(r"^v1/x|auth/$", views.RefreshView.as_view())), **SCOPED_REFRESH},
+    ),
+    Case(
+        "E036",
+        "a language beside it",
+        {**urls(*i18n_patterns(project.AUTH), path("v1/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+        {**urls(*i18n_patterns(project.AUTH)), **SCOPED_REFRESH},
+    ),
+    Case(
+        "W004",
+        "elsewhere than the account",
+        SCOPED_ACCESS,
+        {**urls(path("api/auth/", include("fastauth_django.urls"))), **SCOPED_ACCESS},
+    ),
+    Case(
+        "W004",
+        "elsewhere than one route",
+        {
+            **urls(path("api/auth/", include("fastauth_django.urls")), path("me", views.MeView.as_view())),
+            **SCOPED_ACCESS,
+        },
+        {
+            **urls(
+                path("auth/login", views.LoginView.as_view()),
+                path("auth/refresh", views.RefreshView.as_view()),
+                path("auth/logout", views.LogoutView.as_view()),
+            ),
+            **SCOPED_ACCESS,
+        },
+    ),
+    Case(
+        "W021",
+        "no URL",
+        urls(path("page", project.Page.as_view()), path("f", project.function_view)),
+        urls(path("deep/", include(([path("er/", include("fastauth_django.urls", namespace="any"))], "app")))),
+    ),
+    Case(
+        "W021",
+        "a URLconf without classes",
+        urls(path("f", project.function_view)),
+        urls(path("sign-in", project.OwnLogin.as_view())),
+    ),
+    Case(
+        "W021",
+        "no URL in a project that could sign in",
+        {**urls(path("page", project.Page.as_view())), **json_fastauth()},
+        {**urls(path("page", project.Page.as_view())), **classes(STATELESS_CLASS), **json_fastauth()},
+    ),
+]
+
+PROXY_HEADER = {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}
+
+
+def proxies(count):
+    return {"REST_FRAMEWORK": {"DEFAULT_AUTHENTICATION_CLASSES": [COOKIE_CLASS], "NUM_PROXIES": count}}
+
+
+DEPLOYMENT = [
+    Case(
+        "W022", "a cache in each process", cache(LOCMEM), cache("django.core.cache.backends.memcached.PyMemcacheCache")
+    ),
+    Case("W022", "one derived from it", cache(f"{HERE}.OwnLocMemCache"), cache("missing.Cache")),
+    Case("W022", "no cache", cache("django.core.cache.backends.dummy.DummyCache"), PRODUCTION),
+    Case("W022", "files", cache("django.core.cache.backends.filebased.FileBasedCache"), cache(f"{HERE}.function_view")),
+    Case(
+        "W022",
+        "the database",
+        cache("django.core.cache.backends.db.DatabaseCache"),
+        {**cache("django.core.cache.backends.db.DatabaseCache"), **NO_LOGIN},
+    ),
+    Case("W023", "a header of the proxy's", PROXY_HEADER, {**PROXY_HEADER, **proxies(1)}),
+    Case(
+        "W023",
+        "the proxy's host",
+        {"USE_X_FORWARDED_HOST": True, "USE_X_FORWARDED_PORT": True},
+        {"USE_X_FORWARDED_HOST": True, **proxies(0)},
+    ),
+]
+
+NOT_CHECKED = [
+    Case(
+        "W024",
+        "a class that cannot be imported",
+        classes("fastauth_django.authentication.CookieJwtAuthentication"),
+        classes(COOKIE_CLASS),
+    ),
+    Case("W024", "an empty SECRET_KEY", {"SECRET_KEY": ""}, {"SECRET_KEY": KEY}),
+    Case("W024", "a user model that is not there", {"AUTH_USER_MODEL": "nowhere.User"}, {}),
+]
+
+CASES = [*TYPES, *COOKIES, *CSRF_RULE, *CORS_RULES, *KEYS, *LIFETIMES, *CLASSES, *URLS, *DEPLOYMENT, *NOT_CHECKED]

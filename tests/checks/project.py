@@ -1,0 +1,141 @@
+"""What a project may name in its settings, rightly or wrongly, for the checks to look at."""
+
+from django.core.cache.backends.locmem import LocMemCache
+from django.http import HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import include, path
+from django.views import View
+from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.routers import APIRootView
+from rest_framework.views import APIView
+from rest_framework_simplejwt.views import TokenObtainPairView
+
+from fastauth_django import views
+from fastauth_django.authentication import CookieJWTAuthentication
+from fastauth_django.serializers import RegisterSerializer
+
+AUTH = path("auth/", include("fastauth_django.urls"))
+SIMPLEJWT = path("token/", TokenObtainPairView.as_view())
+
+
+# --- Views ---------------------------------------------------------------------------------------------------------
+
+
+class Page(View):
+    """A page of Django's kind."""
+
+
+class Api(APIView):
+    """A view that names an authentication class of its own."""
+
+    authentication_classes = (CookieJWTAuthentication,)
+
+
+class OwnLogin(views.LoginView):
+    """A sign-in that a project derived."""
+
+    token_delivery = "cookie"
+
+
+API = path("api", Api.as_view())
+
+
+class Private(APIView):
+    """A view that leaves its authentication to the project's default."""
+
+    permission_classes = (IsAuthenticated,)
+
+
+class Public(APIView):
+    """A view for everybody."""
+
+    permission_classes = (AllowAny,)
+
+
+class OpenApi(APIView):
+    """A view for everybody that knows who asks."""
+
+    authentication_classes = (CookieJWTAuthentication,)
+    permission_classes = (AllowAny,)
+
+
+router_root = APIRootView.as_view()
+
+
+def function_view(request):
+    return HttpResponse()
+
+
+# --- Authentication classes ----------------------------------------------------------------------------------------
+
+
+class Silent(BaseAuthentication):
+    """Names no challenge, on purpose."""
+
+    def authenticate_header(self, request):
+        return None
+
+
+class LooksAtRequest(BaseAuthentication):
+    """Makes its challenge of something that only a real request has."""
+
+    def authenticate_header(self, request):
+        return f"Bearer realm={request.tenant}"
+
+
+class OwnCookieAuthentication(CookieJWTAuthentication):
+    """A class that a project derived."""
+
+
+# --- Serializers and claims ----------------------------------------------------------------------------------------
+
+
+class OwnRegisterSerializer(RegisterSerializer):
+    """A sign-up that a project derived."""
+
+
+class CreatesNothing(serializers.Serializer):
+    """A sign-up that forgot to make the account."""
+
+
+class SavesItself(serializers.Serializer):
+    """A sign-up that makes the account in its own way."""
+
+    def save(self, **kwargs):
+        return None
+
+
+def make_serializer(*args, **kwargs):
+    return CreatesNothing(*args, **kwargs)
+
+
+def claims(user, claims):
+    return claims
+
+
+def claims_of_user(user):
+    return {}
+
+
+async def slow_claims(user, claims):
+    return claims
+
+
+NOT_A_FUNCTION = {"plan": "free"}
+
+
+# --- Caches and middleware -----------------------------------------------------------------------------------------
+
+
+class OwnLocMemCache(LocMemCache):
+    """A per-process cache under another name."""
+
+
+class OwnCsrfMiddleware(CsrfViewMiddleware):
+    """Django's own, derived."""
+
+
+def function_middleware(get_response):
+    return get_response

@@ -1,0 +1,64 @@
+"""Running the app's own checks on a configuration."""
+
+from collections.abc import Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.checks import CheckMessage
+from django.core.checks.registry import registry
+from django.test import override_settings
+
+#: What a production site has beside the test project's settings.
+PRODUCTION = {
+    "ALLOWED_HOSTS": ["api.example.com", "www.example.com"],
+    "CACHES": {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache"}},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A mistake, and the nearest configuration that is right. ``during`` changes what settings do not reach."""
+
+    id: str
+    name: str
+    bad: Mapping[str, Any]
+    good: Mapping[str, Any]
+    during: Any = field(default=nullcontext)
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.name}"
+
+
+def fastauth(**keys: Any) -> dict[str, Any]:
+    """``FASTAUTH`` of a site that delivers cookies, with ``keys``."""
+    return {"FASTAUTH": {"TOKEN_DELIVERY": "cookie", **keys}}
+
+
+def json_fastauth(**keys: Any) -> dict[str, Any]:
+    """``FASTAUTH`` of a site that delivers JSON, with ``keys``."""
+    return {"FASTAUTH": {"TOKEN_DELIVERY": "json", **keys}}
+
+
+def found(overrides: Mapping[str, Any], *, deploy: bool = True) -> list[CheckMessage]:
+    """What this app's checks say of the production settings with ``overrides``."""
+    with override_settings(**{**PRODUCTION, **overrides}):
+        checks = registry.get_checks(include_deployment_checks=deploy)
+        own = [check for check in checks if check.__module__.startswith("fastauth_django.")]
+        return sorted((message for check in own for message in check()), key=lambda message: message.id)
+
+
+def ids(overrides: Mapping[str, Any], *, deploy: bool = True) -> list[str]:
+    """The numbers of the messages, each once: ``E001`` and so on."""
+    return list(dict.fromkeys(message.id.rpartition(".")[2] for message in found(overrides, deploy=deploy)))
+
+
+@contextmanager
+def without(owner: Any, name: str) -> Any:
+    """``owner`` as if it had no attribute ``name``."""
+    kept = owner.__dict__[name]
+    delattr(owner, name)
+    try:
+        yield
+    finally:
+        setattr(owner, name, kept)

@@ -1,0 +1,243 @@
+"""The checks as a whole: their reference, the suggestions they make, when they run, and where they are silent."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import override_settings
+
+from fastauth_django.checks import REFERENCE
+from fastauth_django.checks.domains import is_public_suffix
+from fastauth_django.checks.messages import Message
+from tests.checks import project
+from tests.checks.cases import (
+    APP,
+    BASIC_CLASS,
+    COMMON,
+    COOKIE_CLASS,
+    CORS,
+    CSRF,
+    LOCMEM,
+    PROXY_HEADER,
+    SECURITY,
+    SESSION_CLASS,
+    SIMPLEJWT_CLASS,
+    STATELESS_CLASS,
+    cache,
+    classes,
+    hosts,
+    middleware,
+    proxies,
+    simple_jwt,
+    urls,
+)
+from tests.checks.running import PRODUCTION, fastauth, found, ids, json_fastauth
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+# --- The reference -------------------------------------------------------------------------------------------------
+
+
+def test_two_messages_cannot_share_a_number():
+    taken = next(iter(REFERENCE.values()))
+    with pytest.raises(ValueError, match=f"{taken.id} is taken"):
+        Message(taken.number, "Another sentence.", "Another hint.")
+    assert REFERENCE[taken.id] is taken
+
+
+@pytest.mark.parametrize("message", REFERENCE.values(), ids=lambda message: message.number)
+def test_message_says_what_happens_and_how_to_mend_it(message):
+    assert message.text.endswith(".")
+    assert message.hint.endswith((".", "{suggestion}"))
+    assert message.level == {"E": "Error", "W": "Warning"}[message.number[0]]
+
+
+def test_documentation_lists_every_message():
+    page, directive = (DOCS / "checks.md").read_text(), (DOCS / "_ext" / "reference.py").read_text()
+    assert "```{checks-reference}" in page
+    assert "from fastauth_django.checks import REFERENCE" in directive
+    assert "REFERENCE.values()" in directive
+
+
+# --- Suggestions ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "suggestion"),
+    [
+        ("COOKIE_SAMSITE", "Did you mean 'COOKIE_SAMESITE'?"),
+        ("cookie_secure", "Did you mean 'COOKIE_SECURE'?"),
+        ("ACCESS_TOKEN_LIFETIME", "Did you mean 'ACCESS_TOKEN_TTL'?"),
+        ("SESSIONS_PER_USER", "Did you mean 'MAX_SESSIONS_PER_USER'?"),
+        ("WHATEVER", "The settings reference lists the keys."),
+    ],
+)
+def test_unknown_key_suggests_the_nearest(key, suggestion):
+    [message] = found(fastauth(**{key: 1}))
+    assert message.hint == suggestion
+
+
+def test_path_that_does_not_import_says_why():
+    [message] = found(fastauth(TOKEN_CLAIMS="nowhere.claims"))
+    assert "No module named 'nowhere'" in message.hint
+
+
+def test_broken_module_behind_a_path_says_why():
+    [message] = found(fastauth(TOKEN_CLAIMS="tests.checks.raises_at_import.claims"))
+    assert "the module is broken" in message.hint
+
+
+def test_unreached_urls_are_named_once_each():
+    [message] = found(fastauth(COOKIE_PATH_REFRESH="/elsewhere"))
+    assert "to /auth/refresh, /auth/logout:" in message.msg
+
+
+@pytest.mark.parametrize("domain", ["com", ".com", "COM", "co.uk", "org.nz", "com.au"])
+def test_public_suffix_is_known(domain):
+    assert is_public_suffix(domain)
+
+
+@pytest.mark.parametrize(
+    "domain", ["localhost", ".localhost", "example.com", "co.com", "bbc.co.uk", "t.co", "127.0.0.1"]
+)
+def test_domain_of_ones_own_is_no_public_suffix(domain):
+    assert not is_public_suffix(domain)
+
+
+# --- When they run -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [cache(LOCMEM), PROXY_HEADER, {"USE_X_FORWARDED_PORT": True}],
+    ids=["cache in each process", "proxy", "proxy's port"],
+)
+def test_question_of_deployment_is_asked_with_deploy_only(overrides):
+    assert found(overrides, deploy=False) == []
+    assert all(message.deploy for message in (REFERENCE[said.id] for said in found(overrides)))
+    assert found(overrides)
+
+
+def test_one_mistake_in_a_type_silences_what_would_only_guess():
+    assert ids(fastauth(COOKIE_SECURE="no", COOKIE_SAMESITE="none", CSRF_PROTECTION=None)) == ["E003"]
+
+
+def test_check_command_is_silent():
+    with override_settings(**PRODUCTION):
+        call_command("check", stdout=(out := StringIO()), stderr=(err := StringIO()))
+    assert (out.getvalue().strip(), err.getvalue()) == ("System check identified no issues (0 silenced).", "")
+
+
+def test_check_command_with_deploy_names_none_of_ours():
+    with override_settings(**PRODUCTION):
+        call_command("check", deploy=True, stdout=StringIO(), stderr=(err := StringIO()))
+    assert "security.W" in err.getvalue()  # The test project leaves Django's own advice aside.
+    assert "fastauth_django" not in err.getvalue()
+
+
+def test_views_are_not_loaded_with_the_apps():
+    """They would read ``REST_FRAMEWORK`` and import the project's classes before its apps are ready."""
+    script = """
+import sys
+from django.conf import settings
+apps = ["django.contrib.auth", "django.contrib.contenttypes", "fastauth_django"]
+settings.configure(SECRET_KEY="k" * 32, INSTALLED_APPS=apps)
+import django
+django.setup()
+print([name for name in sys.modules if name in {"fastauth_django.views", "fastauth_django.serializers"}])
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+# --- Where they are silent -----------------------------------------------------------------------------------------
+
+DEVELOPMENT = {"DEBUG": True, **hosts(), **cache(LOCMEM), **urls(project.AUTH)}
+STARTPROJECT = middleware(
+    SECURITY,
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    COMMON,
+    CSRF,
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+)
+WITH_CORS = middleware(CORS, *STARTPROJECT["MIDDLEWARE"])
+
+RIGHT = {
+    "quick start": {**DEVELOPMENT, **STARTPROJECT, **classes(COOKIE_CLASS), **fastauth()},
+    "quick start, deployed": {**STARTPROJECT, **classes(COOKIE_CLASS), **fastauth(), **urls(project.AUTH)},
+    "front end on another port of localhost": {
+        **DEVELOPMENT,
+        **WITH_CORS,
+        **fastauth(CORS_ORIGINS=["http://localhost:3000", "http://127.0.0.1:3000"]),
+    },
+    "front end of the same site": {**WITH_CORS, **fastauth(CORS_ORIGINS=[APP], COOKIE_SAMESITE="strict")},
+    "front end of another site": {
+        **WITH_CORS,
+        **fastauth(CORS_ORIGINS=["https://app.example.net"], COOKIE_SAMESITE="none"),
+    },
+    "CORS just before CommonMiddleware": {
+        **middleware(SECURITY, "django.middleware.locale.LocaleMiddleware", CORS, COMMON, CSRF),
+        **fastauth(CORS_ORIGINS=[APP]),
+    },
+    "app of a shell that names its own scheme": {**WITH_CORS, **fastauth(CORS_ORIGINS=["capacitor://localhost"])},
+    "__Host- names": fastauth(COOKIE_NAME_ACCESS="__Host-access_token", COOKIE_NAME_REFRESH="__Host-refresh_token"),
+    "__Secure- name with a path": fastauth(COOKIE_NAME_REFRESH="__Secure-refresh", COOKIE_PATH_REFRESH="/auth/"),
+    "cookies for all subdomains": fastauth(COOKIE_DOMAIN="example.com"),
+    "hosts that a proxy has checked": {**hosts("*"), **fastauth(COOKIE_DOMAIN="example.com")},
+    "former cookies": fastauth(COOKIE_FORMER=[{"name": "refresh_token", "path": "/auth/", "domain": "example.com"}]),
+    "Django's CSRF token": fastauth(CSRF_PROTECTION="token"),
+    "behind a proxy": {**PROXY_HEADER, **proxies(1)},
+    "an API for native apps": {
+        **urls(project.AUTH),
+        **STARTPROJECT,
+        **classes(COOKIE_CLASS),
+        **json_fastauth(),
+    },
+    "an API for native apps, with DRF's defaults": {
+        **urls(project.AUTH),
+        **classes(SESSION_CLASS, BASIC_CLASS),
+        **json_fastauth(),
+    },
+    "browsers and native apps": {**classes(COOKIE_CLASS, SESSION_CLASS), **fastauth()},
+    "each view with its own class": {**urls(project.AUTH, project.API), **classes(SESSION_CLASS), **fastauth()},
+    "a service that only verifies": {**urls(project.API), **classes(STATELESS_CLASS)},
+    "migrating from simplejwt": {
+        **urls(project.AUTH, project.SIMPLEJWT),
+        **classes(COOKIE_CLASS, SIMPLEJWT_CLASS),
+        **simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True),
+        **fastauth(ACCEPT_TOKENS_WITHOUT_SESSION=True),
+    },
+    "simplejwt's lifetimes": simple_jwt(ACCESS_TOKEN_LIFETIME=timedelta(minutes=5)),
+}
+
+
+@pytest.mark.parametrize("overrides", [pytest.param(value, id=key) for key, value in RIGHT.items()])
+def test_right_configuration_is_not_complained_about(overrides):
+    assert found(overrides, deploy=not overrides.get("DEBUG", False)) == []
+
+
+def test_new_project_with_the_quick_start_passes(tmp_path):
+    def run(*command):
+        return subprocess.run(
+            [sys.executable, "-m", "django", *command], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+
+    run("startproject", "mysite", ".")
+    blocks = [part.partition("```")[0] for part in (DOCS / "quickstart.md").read_text().split("```python\n")[1:]]
+    with (tmp_path / "mysite" / "settings.py").open("a") as settings_file:
+        settings_file.write(blocks[0])
+    with (tmp_path / "mysite" / "urls.py").open("a") as urls_file:
+        urls_file.write(blocks[1])
+    checked = subprocess.run(
+        [sys.executable, "manage.py", "check", "--fail-level", "WARNING"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(DOCS.parent), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
