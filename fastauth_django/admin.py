@@ -6,8 +6,9 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
+from django.db import router, transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -38,10 +39,14 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["id", "user", "created_at", "rotated_at", "expires_at", "state", "ip_address"]
     list_filter = [StateFilter, "revoked_reason", "remember"]
     list_select_related = ["user"]
-    date_hierarchy = "created_at"
     ordering = ["-rotated_at"]
     actions = ["end_selected_sessions"]
     exclude = ["auth_hash"]
+
+    # Ending a session races with its refresh, and inside a transaction a lost race could not be repeated.
+    @transaction.non_atomic_requests(using=router.db_for_write(AuthSession))
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, extra_context)
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         user_model = get_user_model()
@@ -65,9 +70,17 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: AuthSession | None = None) -> bool:
+        # Who may change sessions may end them. Saving one would write back what was read, a revocation undone with it.
+        return obj is None and super().has_change_permission(request)
+
     def has_delete_permission(self, request: HttpRequest, obj: AuthSession | None = None) -> bool:
-        # Ending is an UPDATE that announces itself; a deleted row would tell nobody why the user is out.
-        return False
+        # Ending is an UPDATE that announces itself; a deleted row would tell nobody why the user is out. On other pages
+        # a session goes with its user, or nobody who ever signed in could be deleted.
+        here = request.resolver_match is not None and (request.resolver_match.url_name or "").startswith(
+            f"{self.opts.app_label}_{self.opts.model_name}_"
+        )
+        return not here and super().has_delete_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: AuthSession | None = None) -> list[str]:
-        return [field.name for field in AuthSession._meta.concrete_fields]
+        return [field.name for field in AuthSession._meta.concrete_fields if field.name not in self.exclude]

@@ -280,7 +280,8 @@ class Settings:
     COOKIE_FORMER = Setting(
         former_cookies,
         (),
-        "Cookies of an earlier deployment (name, path, domain, partitioned) to be cleared at each sign-in, refresh, sign-out.",
+        "Cookies of an earlier deployment (name, path, domain, partitioned): each sign-in, refresh and sign-out "
+        "clears them too.",
         default_text="[]",
     )
     SIGN_UP_ENABLED = Setting(boolean, True, "register answers 403 when this is off.")

@@ -112,4 +112,6 @@ class TryAgain(DetailDictMixin, APIException):
 def code_of(refusal: APIException) -> str:
     """The ``code`` a refusal puts into its body."""
     detail: Any = refusal.detail
-    return str(detail["code"] if isinstance(detail, dict) and "code" in detail else refusal.default_code)
+    if isinstance(detail, dict) and "code" in detail:
+        return str(detail["code"])
+    return str(getattr(detail, "code", refusal.default_code))

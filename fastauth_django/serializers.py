@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import FieldDoesNotExist
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError, models, router, transaction
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import serializers
@@ -40,6 +41,14 @@ REQUIRED = [IDENTIFIER, *UserModel.REQUIRED_FIELDS]
 OPTIONAL = [name for name in _present("name", UserModel.get_email_field_name()) if name not in REQUIRED]
 
 
+def _as_stored(identifier: str) -> str:
+    """The spelling in which Django's managers store ``identifier``: who signs up as ``ada@EXAMPLE.com`` signs in so."""
+    normalized: str = UserModel.normalize_username(identifier)
+    if UserModel.get_email_field_name() == IDENTIFIER:
+        normalized = BaseUserManager.normalize_email(normalized)
+    return normalized
+
+
 class PasswordField(serializers.CharField):
     """A password: taken as it was typed, never given out."""
 
@@ -57,7 +66,14 @@ class UserSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class LoginSerializer(serializers.Serializer):
+class Confidential:
+    """A serializer whose ``repr`` does not show what was sent: REST framework's own prints the data, passwords too."""
+
+    def __repr__(self) -> str:
+        return f"<{self.__class__.__name__}>"
+
+
+class LoginSerializer(Confidential, serializers.Serializer):
     """Checks an identifier and a password. A replacement must put the user into ``validated_data["user"]``."""
 
     password = PasswordField()
@@ -69,10 +85,10 @@ class LoginSerializer(serializers.Serializer):
     @sensitive_variables("attrs")
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context["request"]._request
-        return {**attrs, "user": verify_credentials(request, attrs[IDENTIFIER], attrs["password"])}
+        return {**attrs, "user": verify_credentials(request, _as_stored(attrs[IDENTIFIER]), attrs["password"])}
 
 
-class RegisterSerializer(serializers.ModelSerializer):
+class RegisterSerializer(Confidential, serializers.ModelSerializer):
     """Creates a user: the identifier, ``REQUIRED_FIELDS``, a password, and ``name`` and email where the model has them.
 
     An account that exists already is :class:`UserExists` (409), not a field error, also when a racing sign-up created
@@ -123,16 +139,23 @@ class RegisterSerializer(serializers.ModelSerializer):
                     getattr(user, name).set(validated_data[name])
         except IntegrityError:
             _refuse_existing(self._unsaved(validated_data))
+            _refuse_folded(validated_data[IDENTIFIER])
             raise
         return user
 
     @staticmethod
     def _unsaved(attrs: dict[str, Any]) -> Any:
         columns = {field.name for field in UserModel._meta.concrete_fields} - {"password"}
-        return UserModel(**{name: value for name, value in attrs.items() if name in columns})
+        user = UserModel(**{name: value for name, value in attrs.items() if name in columns})
+        # As create_user() will write it, or a full-width twin of a name would pass here and fail in the database.
+        setattr(user, IDENTIFIER, _as_stored(user.get_username()))
+        email = UserModel.get_email_field_name()
+        if email in columns:
+            setattr(user, email, BaseUserManager.normalize_email(getattr(user, email)))
+        return user
 
 
-@sensitive_variables("fields", "password", "user")
+@sensitive_variables()
 def _create_user(fields: dict[str, Any]) -> Any:
     manager = UserModel._default_manager
     if hasattr(manager, "create_user"):
@@ -146,17 +169,29 @@ def _create_user(fields: dict[str, Any]) -> Any:
 
 def _refuse_existing(user: Any) -> None:
     """Raise :class:`UserExists` where the model's uniqueness rules would refuse ``user``; 400 for its other rules."""
+    # A key that the model makes up itself is nobody's yet. One that people choose is looked up: saving would overwrite.
+    made_up = {user._meta.pk.name} - {user.USERNAME_FIELD}
     try:
-        user.validate_unique(exclude=[UserModel._meta.pk.name])
-        user.validate_constraints(exclude=[UserModel._meta.pk.name])
+        user.validate_unique(exclude=made_up)
     except DjangoValidationError as error:
-        errors = [each for group in error.error_dict.values() for each in group]
-        if any(each.code in {"unique", "unique_together"} for each in errors):
-            raise UserExists from error
-        raise serializers.ValidationError(serializers.as_serializer_error(error)) from error
+        raise UserExists from error
+    for model, constraints in user.get_constraints():
+        for constraint in constraints:
+            try:
+                constraint.validate(model, user, exclude=made_up, using=router.db_for_write(model))
+            except DjangoValidationError as error:
+                if isinstance(constraint, models.UniqueConstraint):
+                    raise UserExists from error
+                raise serializers.ValidationError(serializers.as_serializer_error(error)) from error
 
 
-class RefreshSerializer(serializers.Serializer):
+def _refuse_folded(identifier: str) -> None:
+    """Raise :class:`UserExists` for a name that was refused because the manager writes it in one case."""
+    if UserModel._base_manager.filter(**{f"{IDENTIFIER}__iexact": identifier}).exists():
+        raise UserExists
+
+
+class RefreshSerializer(Confidential, serializers.Serializer):
     """A refresh token in the body, for a client that keeps no cookies."""
 
     refresh_token = serializers.CharField(
@@ -164,7 +199,7 @@ class RefreshSerializer(serializers.Serializer):
     )
 
 
-class ChangePasswordSerializer(serializers.Serializer):
+class ChangePasswordSerializer(Confidential, serializers.Serializer):
     """The current password, verified like a sign-in, and a new one that the project's validators accept."""
 
     current_password = PasswordField()
@@ -213,4 +248,4 @@ class SessionSerializer(serializers.ModelSerializer):
 
     def get_current(self, session: AuthSession) -> bool:
         """Whether this is the session that asks."""
-        return bool(session.pk == self.context["request"].auth.session_id)
+        return bool(session.pk == getattr(self.context["request"].auth, "session_id", None))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, router, transaction
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.db import IntegrityError, connections, router, transaction
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -24,14 +24,14 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from . import cookies, csrf, sessions
 from .authentication import CookieJWTAuthentication, challenge, refusal_of, remember_refusal
 from .conf import conf
-from .conflicts import until_not_lost
+from .conflicts import unless_deleted, until_not_lost
 from .delivery import announce_signed_out, issue_onto, sign_in, sign_out, update_session_auth_hash
 from .exceptions import RefreshTokenRequired, SignUpDisabled, UserInactive
 from .managers import AuthSessionQuerySet
 from .models import AuthSession
 from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
 from .signals import user_signed_up
-from .tokens import AccessToken, RefreshToken, TokenPair
+from .tokens import RefreshToken, TokenPair
 
 Reason = AuthSession.RevokedReason
 
@@ -58,9 +58,14 @@ class AuthView(APIView):
     def delivers_cookies(self) -> bool:
         return (self.token_delivery or conf.TOKEN_DELIVERY) == "cookie"
 
+    @sensitive_variables()
     def read(self, serializer_class: Any) -> Any:
         """The validated serializer for the request's body. Raises a 400 for a body that is no object."""
-        data = self.request.data
+        try:
+            data = self.request.data
+        except (RecursionError, SuspiciousOperation) as error:
+            # REST framework foresees neither JSON that nests too deeply nor a form that Django finds too large.
+            raise ParseError from error
         if not isinstance(data, Mapping):
             raise ParseError(_("Expected an object."), code="invalid")
         serializer = serializer_class(data=data, context={"request": self.request, "view": self})
@@ -69,13 +74,12 @@ class AuthView(APIView):
 
     def answer(self, response: Response, pair: TokenPair, *, in_cookies: bool, user: Any = None) -> Response:
         """Fill in the body that goes with ``pair``: the tokens in JSON delivery, never in cookie delivery."""
+        described = {} if user is None else {"user": self.describe(user)}
         if in_cookies:
             body = {"message": _("Authentication successful"), "expires_in": pair.access_max_age}
         else:
             body = pair.as_json()
-        if user is not None:
-            body["user"] = self.describe(user)
-        response.data = body
+        response.data = {**body, **described}
         return response
 
     def describe(self, user: Any) -> Any:
@@ -90,8 +94,6 @@ class AuthView(APIView):
         refusal = refusal_of(self.request)
         if isinstance(exc, NotAuthenticated) and refusal is not None:
             exc = refusal  # A cookie was sent and forgiven; here it was needed, so say what was wrong with it.
-        elif isinstance(exc, InvalidToken | UserInactive):
-            remember_refusal(self.request, exc)
         with ExitStack() as stack:
             # REST framework marks the running transaction for rollback. If a caller opened one around this view, what
             # was written on the way to the refusal must stay; an empty savepoint takes the mark.
@@ -144,14 +146,25 @@ class ActView(AuthView):
 class RegisterView(ActView):
     """Create an account and sign it in."""
 
+    @sensitive_variables("validated_data", "attrs", "password")
     def post(self, request: Request) -> Response:
         self.refuse_forgery(request, token_can_be_sent=False)
         if not conf.SIGN_UP_ENABLED:
             raise SignUpDisabled
+        alias = router.db_for_write(AuthSession.user.field.related_model)
+        try:
+            return until_not_lost(lambda: self.sign_up(request, alias), using=alias)
+        except IntegrityError:
+            # Under REPEATABLE READ the transaction could not see whom it raced with. Outside of it the check can.
+            self.read(conf.REGISTER_SERIALIZER)
+            raise
+
+    @sensitive_variables("validated_data", "attrs", "password")
+    def sign_up(self, request: Request, alias: str) -> Response:
         serializer = self.read(conf.REGISTER_SERIALIZER)
         response = Response(status=status.HTTP_201_CREATED)
         # An account whose owner was not let in would only be in the way of the second try.
-        with transaction.atomic(using=router.db_for_write(AuthSession.user.field.related_model)):
+        with transaction.atomic(using=alias):
             user = serializer.save()
             user_signed_up.send(sender=user.__class__, request=request._request, user=user)
             if user.is_active:
@@ -165,17 +178,31 @@ class LoginView(ActView):
 
     def post(self, request: Request) -> Response:
         self.refuse_forgery(request, token_can_be_sent=False)
+        user, remember = self.verified_user()
+        return self.sign_in(request, Response(), user, remember=remember)
+
+    @sensitive_variables()
+    def verified_user(self) -> tuple[Any, bool]:
+        """Whom the body signs in, and whether to remember it. In a function of its own: the password stays in here."""
         validated = self.read(conf.LOGIN_SERIALIZER).validated_data
         if "user" not in validated:
             raise ImproperlyConfigured("FASTAUTH['LOGIN_SERIALIZER'] must put the user into validated_data['user'].")
-        return self.sign_in(request, Response(), validated["user"], remember=validated.get("remember", False))
+        return validated["user"], validated.get("remember", False)
 
 
 class RefreshView(ActView):
     """Exchange the refresh token for the next pair. A token that came in a cookie leaves only in cookies."""
 
-    @sensitive_variables("raw_tokens")
     def post(self, request: Request) -> Response:
+        presented = self.presented_tokens(request)
+        response = Response()
+        issue = issue_onto(response, "cookie" if self.delivers_cookies else "json")
+        pair = sessions.rotate(presented, request._request, issue)
+        return self.answer(response, pair, in_cookies=self.delivers_cookies)
+
+    @sensitive_variables()
+    def presented_tokens(self, request: Request) -> list[RefreshToken]:
+        """The refresh tokens of the request, its cookies first. In a function of its own: the raw ones stay in here."""
         raw_tokens = cookies.refresh_tokens(request) if self.delivers_cookies else []
         self.refuse_forgery(request, token_can_be_sent=bool(raw_tokens))
         if not raw_tokens:
@@ -183,21 +210,21 @@ class RefreshView(ActView):
             raw_tokens = [in_body] if in_body else []
         if not raw_tokens:
             raise RefreshTokenRequired
-        response = Response()
-        issue = issue_onto(response, "cookie" if self.delivers_cookies else "json")
-        pair = sessions.rotate(_readable(raw_tokens), request._request, issue)
-        return self.answer(response, pair, in_cookies=self.delivers_cookies)
+        return _readable(raw_tokens)
 
     def handle_exception(self, exc: Exception) -> Response:
+        if not isinstance(exc, InvalidToken | UserInactive):
+            # A 403, 429 or 5xx is passing, and a missing cookie may be on its way in the answer to another tab.
+            return super().handle_exception(exc)
+        remember_refusal(self.request, exc)
         response = super().handle_exception(exc)
-        # Final refusals clear the cookies, or the browser would come back with them for ever. A 403, 429 or 5xx is
-        # passing, and a missing cookie may be on its way in the answer to another tab.
-        if self.delivers_cookies and isinstance(exc, InvalidToken | UserInactive):
+        # Final: the cookies go, or the browser would come back with them for ever.
+        if self.delivers_cookies:
             cookies.clear_auth_cookies(response)
         return response
 
 
-@sensitive_variables("raw_tokens", "raw_token")
+@sensitive_variables()
 def _readable(raw_tokens: list[str]) -> list[RefreshToken]:
     """The tokens among ``raw_tokens`` worth looking up. Raises the first one's fault if there are none.
 
@@ -220,7 +247,7 @@ def _readable(raw_tokens: list[str]) -> list[RefreshToken]:
 
 
 class LogoutView(ActView):
-    """End the session of every token presented, and clear the cookies. Nothing that is presented can prevent it."""
+    """End the session of every token presented, and clear the cookies. No token that is presented can prevent it."""
 
     @sensitive_variables("refresh_token")
     def post(self, request: Request) -> Response:
@@ -240,9 +267,14 @@ class AccountView(AuthView):
     permission_classes = (IsAuthenticated,)
 
 
-def _token(request: Request) -> AccessToken:
-    """The access token that authenticated the request."""
-    return cast(AccessToken, request.auth)
+def _current_session_id(request: Request) -> UUID | None:
+    """The session that asks; None for a plain simplejwt token, and for a test's ``force_authenticate``."""
+    return getattr(request.auth, "session_id", None)
+
+
+def _came_in_cookie(request: Request) -> bool:
+    """Whether a cookie supplied the credential."""
+    return getattr(request.auth, "from_cookie", False)
 
 
 class MeView(AccountView):
@@ -255,14 +287,15 @@ class MeView(AccountView):
 class ChangePasswordView(AccountView):
     """Change the password. Every session of before ends, the caller's own too, and a new one begins."""
 
+    @sensitive_variables("new_password")
     def post(self, request: Request) -> Response:
         new_password = self.read(ChangePasswordSerializer).validated_data["new_password"]
         user: Any = request.user
         # How the credential came decides how the new one leaves: a script must not read out what a cookie hid.
-        in_cookies = _token(request).from_cookie
+        in_cookies = _came_in_cookie(request)
         response = Response()
 
-        @sensitive_variables("new_password")
+        @sensitive_variables()
         def change() -> TokenPair:
             with transaction.atomic(using=router.db_for_write(user.__class__)):
                 user.set_password(new_password)
@@ -271,7 +304,8 @@ class ChangePasswordView(AccountView):
                     request, response, user, token_delivery="cookie" if in_cookies else "json"
                 )
 
-        pair = until_not_lost(change, using=router.db_for_write(user.__class__))
+        with unless_deleted(user):
+            pair = until_not_lost(change, using=router.db_for_write(user.__class__))
         return self.answer(response, pair, in_cookies=in_cookies, user=user)
 
 
@@ -289,9 +323,9 @@ class EndSessionsView(AccountView):
     def end(self, request: Request, ending: AuthSessionQuerySet, message: Any) -> Response:
         response = Response({"message": message})
         ended = sessions.revoke(ending, Reason.ENDED, request._request)
-        if any(session.pk == _token(request).session_id for session in ended):
+        if _current_session_id(request) in [session.pk for session in ended]:
             announce_signed_out(request._request, ended)
-            if _token(request).from_cookie:
+            if _came_in_cookie(request):
                 cookies.clear_auth_cookies(response)
         return response
 
@@ -321,5 +355,5 @@ class AllSessionsView(EndSessionsView):
         query.is_valid(raise_exception=True)
         ending = AuthSession.objects.for_write().alive().filter(user_id=request.user.pk)
         if query.validated_data["keep_current"]:
-            ending = ending.exclude(pk__in=[_token(request).session_id])
+            ending = ending.exclude(pk__in=[_current_session_id(request)])
         return self.end(request, ending, _("Sessions ended"))

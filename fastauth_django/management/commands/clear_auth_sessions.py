@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 from django.utils import timezone
 
+from fastauth_django.conflicts import until_not_lost
 from fastauth_django.models import AuthSession
 
 
@@ -28,9 +29,17 @@ class Command(BaseCommand):
         parser.add_argument("--batch-size", type=int, default=1000, help="Rows deleted at once (default: 1000).")
 
     def handle(self, *args: Any, revoked_days: int, batch_size: int, **options: Any) -> None:
+        if revoked_days < 0:
+            raise CommandError("--revoked-days must be 0 or more.")
+        if batch_size < 1:
+            raise CommandError("--batch-size must be 1 or more.")
         now = timezone.now()
+        try:
+            long_ago = now - timedelta(days=revoked_days)
+        except OverflowError:
+            raise CommandError("--revoked-days reaches back before the calendar begins.") from None
         # Clocks of two hosts may differ by a few seconds, and a row that is gone reads as a session that was ended.
-        dead = Q(expires_at__lt=now - timedelta(minutes=1)) | Q(revoked_at__lt=now - timedelta(days=revoked_days))
+        dead = Q(expires_at__lt=now - timedelta(minutes=1)) | Q(revoked_at__lt=long_ago)
         sessions = AuthSession.objects.for_write().order_by("pk")
         deleted = 0
         last = None
@@ -41,5 +50,6 @@ class Command(BaseCommand):
             if not batch:
                 break
             last = batch[-1]
-            deleted += AuthSession.objects.for_write().filter(dead, pk__in=batch).delete()[0]
+            dying = sessions.filter(dead, pk__in=batch)
+            deleted += until_not_lost(dying.delete, using=dying.db)[0]
         self.stdout.write(f"Deleted {deleted} session{'' if deleted == 1 else 's'}.")
