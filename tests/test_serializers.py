@@ -1,0 +1,73 @@
+"""What the serializers promise beyond what the routes show."""
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from fastauth_django import serializers
+from fastauth_django.exceptions import UserExists
+from tests.factories import sign_up_data
+
+User = get_user_model()
+IDENTIFIER = User.USERNAME_FIELD
+
+
+def test_sign_up_takes_the_fields_that_the_model_needs():
+    fields = serializers.RegisterSerializer().fields
+
+    required = {name for name, field in fields.items() if field.required}
+    assert required == {IDENTIFIER, *User.REQUIRED_FIELDS, "password"}
+    assert set(fields) - required <= {"name", "email"}
+
+
+def test_password_is_never_given_out():
+    for serializer_class in (
+        serializers.LoginSerializer,
+        serializers.RegisterSerializer,
+        serializers.ChangePasswordSerializer,
+        serializers.RefreshSerializer,
+    ):
+        secrets = {
+            name: field.write_only
+            for name, field in serializer_class().fields.items()
+            if "password" in name or "token" in name
+        }
+        assert secrets
+        assert all(secrets.values())
+
+
+@pytest.mark.parametrize(
+    "serializer_class",
+    [serializers.LoginSerializer, serializers.RegisterSerializer, serializers.ChangePasswordSerializer],
+)
+def test_repr_in_a_traceback_shows_no_password(serializer_class):
+    assert "correct horse" not in repr(serializer_class(data={"password": "correct horse"}))
+
+
+def test_user_is_read_only():
+    assert all(field.read_only for field in serializers.UserSerializer().fields.values())
+
+
+def test_key_that_people_choose_is_looked_up(account, monkeypatch):
+    """Or saving a new user under the key of another would overwrite the other's password."""
+    monkeypatch.setattr(User, "USERNAME_FIELD", User._meta.pk.name)
+
+    with pytest.raises(UserExists):
+        serializers._refuse_existing(User(pk=account.user.pk))
+
+
+def test_key_that_the_model_makes_up_is_not_looked_up(db, django_assert_num_queries):
+    data = sign_up_data()
+    del data["password"]
+
+    with django_assert_num_queries(1):
+        serializers._refuse_existing(User(**data))
+
+
+def test_model_without_an_email_can_be_signed_up(browser, db, monkeypatch):
+    monkeypatch.setattr(User, "get_email_field_name", classmethod(lambda cls: "mail"))
+
+    assert browser.post("/auth/register", sign_up_data(), format="json").status_code == 201
+
+
+def test_fields_that_the_model_does_not_have_are_left_out():
+    assert serializers._present("nickname", IDENTIFIER, IDENTIFIER, "password") == [IDENTIFIER, "password"]

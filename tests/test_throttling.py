@@ -1,0 +1,328 @@
+"""The limit on failed sign-ins."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_login_failed
+from django.core.cache import cache
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.locmem import LocMemCache
+
+from tests.clients import Browser
+from tests.factories import identifier_for
+from tests.reading import listening, touches_no_cookie
+
+pytestmark = pytest.mark.django_db
+
+IDENTIFIER = get_user_model().USERNAME_FIELD
+GUESS = "a guess"
+
+
+def guess(identifier, address="192.0.2.1", password=GUESS, **extra):
+    """One try to sign in, by somebody who keeps no cookies."""
+    data = {IDENTIFIER: identifier, "password": password}
+    return Browser().post("/auth/login", data, format="json", REMOTE_ADDR=address, **extra)
+
+
+def guess_often(times, identifier, **kwargs):
+    return [guess(identifier, **kwargs).status_code for _try in range(times)]
+
+
+@pytest.fixture
+def ada(account):
+    return account.credentials[IDENTIFIER]
+
+
+@pytest.fixture
+def right(account):
+    return account.credentials["password"]
+
+
+@pytest.fixture
+def locked_out(clock, ada):
+    """Five guesses at Ada's password have failed, from one address."""
+    assert guess_often(5, ada) == [401] * 5
+
+
+def test_sixth_failure_is_a_429(clock, ada):
+    assert guess_often(7, ada) == [401] * 5 + [429] * 2
+
+
+def test_right_password_does_not_help_a_guesser_who_is_locked_out(locked_out, ada, right):
+    response = guess(ada, password=right)
+
+    assert response.status_code == 429
+    assert response.json()["code"] == "throttled"
+    assert response["Cache-Control"] == "no-store"
+    assert touches_no_cookie(response)
+
+
+def test_retry_after_is_what_is_left_of_the_window(clock, locked_out, ada):
+    clock.shift(100)
+
+    assert guess(ada)["Retry-After"] == "200"
+
+
+def test_password_is_not_even_looked_at_when_locked_out(locked_out, ada, django_assert_num_queries):
+    with listening(user_login_failed) as heard, django_assert_num_queries(0):
+        guess(ada)
+
+    assert heard == []
+
+
+def test_window_ends_though_guessing_goes_on(clock, locked_out, ada, right):
+    for _minute in range(5):
+        assert guess(ada).status_code == 429
+        clock.shift(60)
+
+    assert guess(ada, password=right).status_code == 200
+
+
+def test_unknown_identifier_is_limited_like_a_known_one(clock, account):
+    """Or the limit would tell who has an account."""
+    assert guess_often(6, identifier_for("nobody")) == [401] * 5 + [429]
+
+
+def test_limit_and_window_are_settings(clock, ada, settings):
+    settings.FASTAUTH = {
+        **settings.FASTAUTH,
+        "LOGIN_FAILURE_LIMIT": 2,
+        "LOGIN_FAILURE_WINDOW": timedelta(minutes=1),
+    }
+
+    assert guess_often(3, ada) == [401, 401, 429]
+    assert guess(ada)["Retry-After"] == "60"
+    clock.shift(60)
+    assert guess(ada).status_code == 401
+
+
+# --- Whom it concerns -----------------------------------------------------------------------------------------------
+
+
+SPELLINGS = {
+    "case": str.upper,
+    "spaces around": lambda identifier: f"  {identifier}\t",
+    "full width": lambda identifier: identifier.replace("a", "\uff41"),
+    "another letter for the same": lambda identifier: identifier.replace("a", "\N{FEMININE ORDINAL INDICATOR}"),
+    "accent": lambda identifier: identifier.replace("a", "á"),
+    "zero width": lambda identifier: identifier.replace("d", "d\N{ZERO WIDTH JOINER}"),
+}
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_other_spelling_of_the_identifier_is_no_new_identifier(locked_out, ada, spell):
+    assert guess(spell(ada)).status_code == 429
+
+
+def test_other_identifier_is_not_concerned(locked_out, other_account):
+    assert (
+        guess(other_account.credentials[IDENTIFIER], password=other_account.credentials["password"]).status_code == 200
+    )
+
+
+def test_other_address_is_not_concerned(locked_out, ada, right):
+    """Nobody can lock Ada out from afar."""
+    assert guess(ada, address="192.0.2.2", password=right).status_code == 200
+
+
+def test_ipv6_network_counts_as_one_address(clock, ada):
+    assert [guess(ada, address=f"2001:db8::{number:x}").status_code for number in range(1, 7)] == [401] * 5 + [429]
+
+
+def test_other_ipv6_network_is_not_concerned(clock, ada, right):
+    guess_often(6, ada, address="2001:db8:0:1::1")
+
+    assert guess(ada, address="2001:db8:0:2::1", password=right).status_code == 200
+
+
+def test_ipv4_address_written_as_ipv6_is_the_same(locked_out, ada):
+    assert guess(ada, address="::ffff:192.0.2.1").status_code == 429
+
+
+def test_address_that_cannot_be_told_is_limited_all_the_same(clock, ada):
+    assert guess_often(6, ada, address="") == [401] * 5 + [429]
+
+
+def test_forwarded_address_is_ignored_while_no_proxy_is_declared(locked_out, ada):
+    """Anyone can send that header: a guesser would have a new address for each guess."""
+    assert guess(ada, HTTP_X_FORWARDED_FOR="198.51.100.7").status_code == 429
+
+
+def test_forwarded_address_counts_behind_a_declared_proxy(locked_out, ada, settings):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
+
+    assert guess(ada, HTTP_X_FORWARDED_FOR="198.51.100.7").status_code == 401
+    assert guess(ada, HTTP_X_FORWARDED_FOR="198.51.100.7, 192.0.2.1").status_code == 429
+
+
+# --- What counts ----------------------------------------------------------------------------------------------------
+
+
+def test_success_resets_the_count(clock, ada, right):
+    for _round in range(3):
+        assert guess_often(4, ada) == [401] * 4
+        assert guess(ada, password=right).status_code == 200
+
+
+def test_only_failures_count(clock, ada, right):
+    assert guess_often(50, ada, password=right) == [200] * 50
+
+
+def test_request_that_is_not_even_a_sign_in_does_not_count(clock, ada, right):
+    for _try in range(10):
+        Browser().post("/auth/login", {IDENTIFIER: ada}, format="json", REMOTE_ADDR="192.0.2.1")
+
+    assert guess(ada, password=right).status_code == 200
+
+
+def test_failure_is_counted_before_the_password_is_verified(clock, ada):
+    """Or fifty guesses at once would all slip through."""
+    seen = []
+
+    def guess_meanwhile(**kwargs):
+        if len(seen) < 10:
+            seen.append(guess(ada).status_code)
+
+    user_login_failed.connect(guess_meanwhile)
+    try:
+        guess(ada)
+    finally:
+        user_login_failed.disconnect(guess_meanwhile)
+
+    assert seen.count(401) == 4
+    assert 429 in seen
+
+
+# --- Spraying -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def limit_of_one(clock, settings):
+    """One failure per identifier, so twenty per address."""
+    settings.FASTAUTH = {**settings.FASTAUTH, "LOGIN_FAILURE_LIMIT": 1}
+
+
+def spray(count, **kwargs):
+    return [guess(identifier_for(f"user{number}"), **kwargs).status_code for number in range(count)]
+
+
+def test_one_password_tried_on_many_accounts_is_stopped(limit_of_one, ada, right):
+    assert spray(21) == [401] * 20 + [429]
+    assert guess(ada, password=right).status_code == 429
+
+
+def test_spraying_concerns_no_other_address(limit_of_one, ada, right):
+    spray(21)
+
+    assert guess(ada, password=right, address="192.0.2.2").status_code == 200
+
+
+def test_spraying_from_one_ipv6_network_is_stopped(limit_of_one):
+    statuses = [
+        guess(identifier_for(f"user{number}"), address=f"2001:db8::{number:x}").status_code for number in range(21)
+    ]
+
+    assert statuses[-1] == 429
+
+
+def test_office_that_signs_in_is_not_spraying(limit_of_one, ada, right):
+    assert guess_often(30, ada, password=right) == [200] * 30
+
+
+def test_own_account_does_not_reset_what_an_address_has_sprayed(limit_of_one, ada, right):
+    spray(10)
+    guess(ada, password=right)
+
+    assert spray(21)[10:].count(429) > 0
+    assert guess(identifier_for("another")).status_code == 429
+
+
+# --- The cache ------------------------------------------------------------------------------------------------------
+
+
+def use_cache(settings, backend):
+    settings.CACHES = {"default": {"BACKEND": backend}}
+
+
+class BrokenCache(BaseCache):
+    """Its server is away."""
+
+    def __init__(self, location, params):
+        super().__init__(params)
+
+    def add(self, *args, **kwargs):
+        raise ConnectionRefusedError
+
+    get = set = delete = touch = incr = delete_many = add
+
+
+def test_nobody_is_locked_out_when_the_cache_is_away(ada, right, settings, caplog):
+    use_cache(settings, f"{__name__}.BrokenCache")
+
+    assert guess(ada).status_code == 401
+    assert guess(ada, password=right).status_code == 200
+    messages = {record.getMessage() for record in caplog.records if record.levelno == logging.ERROR}
+    assert messages == {
+        "Sign-in failures cannot be counted: the cache does not answer",
+        "Sign-in failures cannot be reset: the cache does not answer",
+    }
+
+
+def test_cache_that_keeps_nothing_locks_nobody_out(ada, right, settings):
+    use_cache(settings, "django.core.cache.backends.dummy.DummyCache")
+
+    assert guess_often(7, ada) == [401] * 7
+    assert guess(ada, password=right).status_code == 200
+
+
+class ForgetfulCache(LocMemCache):
+    """The window ends between any two calls."""
+
+    def incr(self, key, delta=1, version=None):
+        self.delete(key, version=version)
+        return super().incr(key, delta, version)
+
+
+def test_window_that_ends_in_between_is_no_error(ada, right, settings):
+    use_cache(settings, f"{__name__}.ForgetfulCache")
+
+    assert guess_often(7, ada) == [401] * 7
+    assert guess(ada, password=right).status_code == 200
+
+
+class RestartingCache(LocMemCache):
+    """As Redis counts: a counter that is gone starts again at nothing, and then for ever."""
+
+    def incr(self, key, delta=1, version=None):
+        if self.get(key, version=version) is None or self.restarting:
+            RestartingCache.restarting = False
+            self.set(key, 0, timeout=None, version=version)
+        return super().incr(key, delta, version)
+
+    restarting = False
+
+
+def test_counter_that_begins_anew_ends_too(clock, ada, right, settings, monkeypatch):
+    use_cache(settings, f"{__name__}.RestartingCache")
+    guess(ada)
+    monkeypatch.setattr(RestartingCache, "restarting", True)
+
+    guess_often(7, ada)
+    clock.shift(timedelta(minutes=6))
+
+    assert guess(ada, password=right).status_code == 200
+
+
+def test_retry_after_is_a_whole_window_when_its_end_is_forgotten(clock, locked_out, ada, monkeypatch):
+    monkeypatch.setattr(LocMemCache, "get", lambda *args, **kwargs: None)
+
+    assert guess(ada)["Retry-After"] == "300"
+
+
+def test_cache_shows_neither_who_signs_in_nor_from_where(locked_out, ada):
+    keys = list(cache._cache)
+
+    assert keys
+    assert not any("ada" in key or "192.0.2" in key for key in keys)

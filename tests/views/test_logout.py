@@ -1,0 +1,289 @@
+"""Signing out."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.signals import user_logged_out
+
+from fastauth_django.models import AuthSession
+from fastauth_django.signals import session_revoked
+from fastauth_django.tokens import AccessToken
+from tests.clients import ACCESS, REFRESH, Browser
+from tests.reading import clears_cookies, is_alive, listening, revoked_reason, session_of, touches_no_cookie
+
+pytestmark = pytest.mark.django_db
+
+
+def logout(client, data=None, **extra):
+    return client.post("/auth/logout", data, format="json", **extra)
+
+
+def bearer(raw_token):
+    return {"HTTP_AUTHORIZATION": f"Bearer {raw_token}"}
+
+
+def test_sign_out_answers_200_ends_the_session_and_clears_both_cookies(signed_in):
+    session = session_of(signed_in)
+
+    response = logout(signed_in)
+
+    assert response.status_code == 200
+    assert response.json() == {"message": "Logged out"}
+    assert clears_cookies(response)
+    assert response["Cache-Control"] == "no-store"
+    assert revoked_reason(session) == "signed_out"
+
+
+def test_clearing_cookies_have_the_attributes_of_those_that_were_set(browser, account):
+    given = browser.sign_in(account).cookies
+    taken = logout(browser).cookies
+
+    changed = {"max-age", "expires"}
+    for name in (ACCESS, REFRESH):
+        assert {key: value for key, value in given[name].items() if key not in changed} == {
+            key: value for key, value in taken[name].items() if key not in changed
+        }
+        assert taken[name].value == ""
+
+
+def test_stolen_copies_of_both_cookies_die_with_the_session(signed_in):
+    thief = signed_in.clone()
+
+    logout(signed_in)
+
+    assert thief.get("/private").status_code == 401
+    assert thief.post("/auth/refresh").json()["code"] == "session_revoked"
+
+
+def test_sign_out_costs_two_queries(signed_in, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        logout(signed_in)
+
+
+def test_sign_out_ends_no_other_session(signed_in, account):
+    other = Browser()
+    other.sign_in(account)
+
+    logout(signed_in)
+
+    assert other.get("/private").status_code == 200
+
+
+# --- Every kind of credential, and none -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kept", [ACCESS, REFRESH])
+def test_either_cookie_is_enough(signed_in, kept):
+    session = session_of(signed_in)
+    signed_in.set_cookie(REFRESH if kept == ACCESS else ACCESS, "")
+
+    response = logout(signed_in)
+
+    assert clears_cookies(response)
+    assert not is_alive(session)
+
+
+def test_refresh_token_in_the_body_is_enough(signed_in):
+    logout(Browser(), {"refresh_token": signed_in.cookie(REFRESH)})
+
+    assert not is_alive(session_of(signed_in))
+
+
+def test_bearer_token_is_enough(signed_in):
+    logout(Browser(), **bearer(signed_in.cookie(ACCESS)))
+
+    assert not is_alive(session_of(signed_in))
+
+
+@pytest.mark.parametrize("credential", ["bearer", "body"])
+def test_native_app_signs_out(native_app, account, settings, credential):
+    settings.FASTAUTH = {}
+    native_app.sign_in(account)
+    session = session_of(native_app)
+    body = {}
+    if credential == "body":
+        native_app.access = None
+        body = {"refresh_token": native_app.refresh_token}
+
+    response = logout(native_app, body)
+
+    assert response.status_code == 200
+    assert touches_no_cookie(response)
+    assert response["Cache-Control"] == "no-store"
+    assert revoked_reason(session) == "signed_out"
+
+
+def test_every_session_that_is_presented_ends(signed_in, account):
+    in_body, in_header, bystander = Browser(), Browser(), Browser()
+    for each in (in_body, in_header, bystander):
+        each.sign_in(account)
+
+    logout(signed_in, {"refresh_token": in_body.cookie(REFRESH)}, **bearer(in_header.cookie(ACCESS)))
+
+    assert [is_alive(session_of(each)) for each in (in_body, in_header, bystander)] == [False, False, True]
+    assert AuthSession.objects.alive().count() == 1
+
+
+def test_every_cookie_of_the_name_counts(signed_in, account):
+    """The one that a sibling subdomain tossed in must not save the other."""
+    other = Browser()
+    other.sign_in(account)
+
+    logout(Browser(), HTTP_COOKIE=f"{REFRESH}={other.cookie(REFRESH)}; {REFRESH}={signed_in.cookie(REFRESH)}")
+
+    assert AuthSession.objects.alive().count() == 0
+
+
+@pytest.mark.parametrize("credential", ["cookies", "access cookie", "body", "bearer"])
+def test_expired_tokens_count(clock, browser, account, credential):
+    browser.sign_in(account)
+    session = session_of(browser)
+    access, refresh = browser.cookie(ACCESS), browser.cookie(REFRESH)
+    clock.shift(timedelta(days=31))
+    AuthSession.objects.update(expires_at=session.expires_at + timedelta(days=60))
+    presented = {
+        "cookies": {"HTTP_COOKIE": f"{ACCESS}={access}; {REFRESH}={refresh}"},
+        "access cookie": {"HTTP_COOKIE": f"{ACCESS}={access}"},
+        "body": {"data": {"refresh_token": refresh}},
+        "bearer": bearer(access),
+    }[credential]
+
+    response = logout(Browser(), **presented)
+
+    assert response.status_code == 200
+    assert clears_cookies(response)
+    assert revoked_reason(session) == "signed_out"
+
+
+def test_predecessor_signs_out_too(signed_in):
+    """A tab that has not seen the last refresh signs out for good all the same."""
+    tab = signed_in.clone()
+    signed_in.post("/auth/refresh")
+
+    logout(tab)
+
+    assert revoked_reason(session_of(signed_in)) == "signed_out"
+
+
+def test_nothing_to_sign_out_is_no_error(browser):
+    response = logout(browser)
+
+    assert response.status_code == 200
+    assert clears_cookies(response)
+
+
+def test_signing_out_twice_is_no_error(signed_in):
+    tab = signed_in.clone()
+    logout(signed_in)
+
+    with listening(session_revoked, user_logged_out) as heard:
+        response = logout(tab)
+
+    assert response.status_code == 200
+    assert clears_cookies(response)
+    assert heard == []
+
+
+@pytest.mark.parametrize("where", ["cookie", "body", "bearer"])
+def test_forged_token_signs_nobody_out(signed_in, where):
+    session = session_of(signed_in)
+    header, _payload, signature = signed_in.cookie(ACCESS).split(".")
+    forged = ".".join([header, signed_in.cookie(REFRESH).split(".")[1], signature])
+    presented = {
+        "cookie": {"HTTP_COOKIE": f"{REFRESH}={forged}; {ACCESS}={forged}"},
+        "body": {"data": {"refresh_token": forged}},
+        "bearer": bearer(forged),
+    }[where]
+
+    response = logout(Browser(), **presented)
+
+    assert response.status_code == 200
+    assert is_alive(session)
+
+
+def test_token_without_a_session_signs_nobody_out(signed_in):
+    plain = AccessToken()
+    plain["user_id"] = str(session_of(signed_in).user.pk)
+
+    assert logout(Browser(), **bearer(plain)).status_code == 200
+    assert is_alive(session_of(signed_in))
+
+
+def test_tokens_do_not_pass_for_one_another(signed_in):
+    logout(Browser(), {"refresh_token": signed_in.cookie(ACCESS)}, **bearer(signed_in.cookie(REFRESH)))
+
+    assert is_alive(session_of(signed_in))
+
+
+@pytest.mark.parametrize("gone", ["row", "user"])
+def test_session_that_is_gone_can_be_signed_out(signed_in, account, gone):
+    if gone == "user":
+        account.user.delete()
+    AuthSession.objects.all().delete()
+
+    response = logout(signed_in)
+
+    assert response.status_code == 200
+    assert clears_cookies(response)
+
+
+def test_user_who_was_deactivated_can_sign_out(signed_in, account):
+    session = session_of(signed_in)
+    account.user.is_active = False
+    account.user.save()
+
+    assert logout(signed_in).status_code == 200
+    assert revoked_reason(session) == "signed_out"
+
+
+def test_json_view_leaves_cookies_and_their_session_alone(signed_in):
+    response = signed_in.post("/app/logout")
+
+    assert response.status_code == 200
+    assert touches_no_cookie(response)
+    assert is_alive(session_of(signed_in))
+
+
+def test_former_cookies_are_cleared_too(signed_in, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "COOKIE_FORMER": [{"name": "jwt", "path": "/api"}]}
+
+    response = logout(signed_in)
+
+    assert clears_cookies(response)
+    assert (response.cookies["jwt"]["max-age"], response.cookies["jwt"]["path"]) == (0, "/api")
+
+
+def test_forged_sign_out_is_refused(signed_in):
+    response = logout(signed_in, HTTP_ORIGIN="https://evil.example")
+
+    assert response.status_code == 403
+    assert touches_no_cookie(response)
+    assert is_alive(session_of(signed_in))
+
+
+# --- Signals --------------------------------------------------------------------------------------------------------
+
+
+def test_signals_tell_of_the_end_and_of_the_user(signed_in, account):
+    session = session_of(signed_in)
+
+    with listening(session_revoked, user_logged_out) as heard:
+        logout(signed_in)
+
+    assert [signal for signal, _arguments in heard] == [session_revoked, user_logged_out]
+    assert heard[0][1]["session"] == session
+    assert heard[0][1]["reason"] == "signed_out"
+    assert heard[1][1]["user"] == account.user
+    assert heard[1][1]["request"].path == "/auth/logout"
+
+
+def test_user_logged_out_is_sent_once_for_each_user(signed_in, account, other_account):
+    again, other = Browser(), Browser()
+    again.sign_in(account)
+    other.sign_in(other_account)
+
+    with listening(user_logged_out) as heard:
+        logout(signed_in, {"refresh_token": again.cookie(REFRESH)}, **bearer(other.cookie(ACCESS)))
+
+    assert {arguments["user"] for _signal, arguments in heard} == {account.user, other_account.user}
+    assert len(heard) == 2
