@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt import settings as simplejwt
@@ -28,6 +29,7 @@ class CookieJWTAuthentication(JWTAuthentication):
     are read in one query, so signing out, revoking and a password change take effect at once.
     """
 
+    @sensitive_variables()
     def authenticate(self, request: Any) -> tuple[Any, AccessToken] | None:
         _vary_on_credentials(request)
         by_cookie = self._authenticate_by_cookie(request)
@@ -43,7 +45,6 @@ class CookieJWTAuthentication(JWTAuthentication):
             raise csrf.refuse(request, suspicion)
         return cast("tuple[Any, AccessToken] | None", by_header)
 
-    @sensitive_variables("raw_token")
     def _authenticate_by_cookie(self, request: Any) -> tuple[Any, AccessToken] | None:
         """The first access cookie that is good. Where none is, the reason is kept and the request goes on."""
         refusals = []
@@ -66,7 +67,7 @@ class CookieJWTAuthentication(JWTAuthentication):
         """The challenge of a 401 (RFC 6750, section 3), with the reason when a token was sent, in a cookie too."""
         return challenge(request)
 
-    @sensitive_variables("raw_token")
+    @sensitive_variables()
     def get_validated_token(self, raw_token: Any) -> AccessToken:
         """The access token, signature, type and expiry checked. Raises ``TokenInvalid`` or ``TokenExpired``."""
         token = AccessToken.read(raw_token)
@@ -77,7 +78,10 @@ class CookieJWTAuthentication(JWTAuthentication):
     def get_user(self, validated_token: Any) -> Any:
         """The user, if the token's session is alive. Raises the refusal that says why it is not."""
         if validated_token.session_id is None:
-            return super().get_user(validated_token)
+            try:
+                return super().get_user(validated_token)
+            except (ValueError, ValidationError) as error:
+                raise TokenInvalid from error  # An id of another kind: the user model's key was changed since.
         return sessions.live_session(validated_token).user
 
 

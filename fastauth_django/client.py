@@ -23,7 +23,7 @@ def client_address(request: HttpRequest) -> str | None:
         hops = forwarded.split(",")
         address = hops[-min(proxies, len(hops))]
     try:
-        ip = ip_address(address.strip())
+        ip = ip_address(_without_port(address.strip()))
     except ValueError:
         return None
     if isinstance(ip, IPv6Address):
@@ -38,3 +38,10 @@ def client_user_agent(request: HttpRequest) -> str:
     """The ``User-Agent`` header, cut to what the session row holds."""
     user_agent: str = request.META.get("HTTP_USER_AGENT", "")
     return user_agent.replace("\0", "")[:USER_AGENT_LENGTH]
+
+
+def _without_port(address: str) -> str:
+    """``192.0.2.1:5000`` and ``[2001:db8::1]:5000``, as some proxies write them, without the port."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address

@@ -15,8 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from django.http.response import HttpResponseBase
+from django.views.decorators.debug import sensitive_variables
 
-from .conf import conf
+from .conf import FormerCookie, conf
 from .tokens import SessionToken, TokenPair
 
 SIZE_LIMIT = 4096  # RFC 6265, section 6.1: what a browser must at least store, name, value and attributes.
@@ -36,6 +37,9 @@ class PartitionedMorsel(Morsel):  # type: ignore[type-arg]
     _reserved_defaults = dict.fromkeys(_reserved, "")
     _flags = {*Morsel._flags, "partitioned"}  # type: ignore[attr-defined]
 
+    def __repr__(self) -> str:
+        return f"<{self.__class__.__name__}: {self.key}>"  # Python's own shows the value.
+
 
 @dataclass(frozen=True)
 class CookieSpec:
@@ -48,6 +52,11 @@ class CookieSpec:
     httponly: bool
     samesite: str
     partitioned: bool
+
+    @property
+    def identity(self) -> tuple[str, str, str, bool]:
+        """What a browser tells cookies apart by (RFC 6265, section 5.3, and CHIPS). It ignores a domain's first dot."""
+        return self.name, self.path, (self.domain or "").lower().removeprefix("."), self.partitioned
 
     def morsel(self, value: str, max_age: int) -> PartitionedMorsel:
         """The ``Set-Cookie`` that gives the cookie ``value`` for ``max_age`` seconds; 0 removes it."""
@@ -64,6 +73,7 @@ class CookieSpec:
         morsel["partitioned"] = self.partitioned
         return morsel
 
+    @sensitive_variables()
     def put(self, response: HttpResponseBase, value: str, max_age: int) -> None:
         """Write the cookie onto ``response``, beside any of the same name with another path, domain or partition."""
         key = self.name
@@ -102,19 +112,14 @@ def _spec(name: str, path: str) -> CookieSpec:
 
 def former_cookies() -> list[CookieSpec]:
     """Cookies of an earlier deployment (``COOKIE_FORMER``), without any that is today's."""
-    today = [access_cookie(), refresh_cookie()]
-    former = []
-    for old in conf.COOKIE_FORMER:
-        spec = replace(
-            today[0],
-            name=old.name,
-            path=old.path,
-            domain=old.domain,
-            partitioned=today[0].partitioned if old.partitioned is None else old.partitioned,
-        )
-        if spec not in today:
-            former.append(spec)
-    return former
+    today = {access_cookie().identity, refresh_cookie().identity}
+    return [spec for spec in map(former_cookie, conf.COOKIE_FORMER) if spec.identity not in today]
+
+
+def former_cookie(old: FormerCookie) -> CookieSpec:
+    """An entry of ``COOKIE_FORMER``, with today's attributes where a browser does not tell cookies apart by them."""
+    spec = replace(access_cookie(), name=old.name, path=old.path, domain=old.domain)
+    return spec if old.partitioned is None else replace(spec, partitioned=old.partitioned)
 
 
 def set_auth_cookies(response: HttpResponseBase, pair: TokenPair) -> None:
@@ -148,6 +153,7 @@ def forbid_storing(response: HttpResponseBase) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
+@sensitive_variables()
 def refuse_cookie_that_browsers_drop(spec: CookieSpec, value: str, max_age: int) -> None:
     """Raise :class:`CookieTooLarge` for a cookie over 4096 bytes; log a warning from 3.5 KB on.
 
@@ -190,12 +196,12 @@ def _values(request: Any, name: str) -> list[str]:
     """All values of one cookie name. Django keeps the last, but browsers send the longer path first.
 
     After a change of path or domain, or when a sibling subdomain tosses a cookie in, either alone would win for ever.
+    The name is compared exactly: Django drops Unicode spaces around it, and to a browser U+2000 before ``__Host-`` is
+    no prefix that it would have to guard.
     """
-    if name not in request.COOKIES:
-        return []
-    values = [request.COOKIES[name]]
-    header = request.META.get("HTTP_COOKIE", "")
-    if header.count(f"{name}=") > 1:
-        pairs = (parse_cookie(chunk) for chunk in header.split(";"))
-        values = [*(pair[name] for pair in pairs if name in pair), *values]
+    header = request.META.get("HTTP_COOKIE")
+    if not header:  # A request that code made up, as in a project's tests, may have no header to read.
+        return [request.COOKIES[name]] if request.COOKIES.get(name) else []
+    chunks = header.split(";")
+    values = [parse_cookie(chunk).get(name) for chunk in chunks if chunk.partition("=")[0].strip(" \t") == name]
     return [value for value in dict.fromkeys(values) if value]

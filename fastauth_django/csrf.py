@@ -43,7 +43,9 @@ def forgery_suspicion(request: Any, *, token_can_be_sent: bool = True) -> str | 
 
 def refuse(request: Any, suspicion: str) -> CsrfFailed:
     """Log the refusal as Django's own CSRF middleware does, and return the exception to raise."""
-    logger.warning("Forbidden (%s): %s", suspicion, request.path, extra={"status_code": 403, "request": request})
+    # A path may hold a line break, and the next line of the log would be the sender's to write.
+    path = request.path.encode("unicode_escape").decode("ascii")
+    logger.warning("Forbidden (%s): %s", suspicion, path, extra={"status_code": 403, "request": request})
     return CsrfFailed(f"CSRF Failed: {suspicion}")
 
 

@@ -15,10 +15,8 @@ from django.utils import timezone
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from .models import AuthSession
 
-
-class AuthSessionQuerySet(models.QuerySet["AuthSession"]):
+class AuthSessionQuerySet(models.QuerySet[Any]):
     def alive(self) -> AuthSessionQuerySet:
         """Sessions that neither were ended nor have run out."""
         return self.filter(revoked_at__isnull=True, expires_at__gt=timezone.now())
@@ -33,7 +31,7 @@ class _Join(NamedTuple):
     converters: list[tuple[int, Any, list[Callable[..., Any]]]]
 
 
-class AuthSessionManager(models.Manager["AuthSession"]):
+class AuthSessionManager(models.Manager[Any]):
     def __init__(self) -> None:
         super().__init__()
         self._joins: WeakKeyDictionary[BaseDatabaseWrapper, _Join] = WeakKeyDictionary()
@@ -48,7 +46,7 @@ class AuthSessionManager(models.Manager["AuthSession"]):
         """Sessions as the database that takes the writes has them: a replica may not know of a revocation yet."""
         return self.get_queryset().using(router.db_for_write(self.model))
 
-    def get_with_user(self, pk: UUID) -> AuthSession | None:
+    def get_with_user(self, pk: UUID) -> Any:
         """The session and its user in one query, or None where either is not to be found.
 
         The ORM takes longer to build this query than the database to answer it, so its text is built once per

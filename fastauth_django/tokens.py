@@ -13,6 +13,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import (
@@ -45,6 +46,12 @@ class FallbackTokenBackend(TokenBackend):
         super().__init__(*args, **kwargs)
         self.fallback_keys = [self._prepare_key(key) for key in fallback_keys]
 
+    @sensitive_variables()
+    def encode(self, payload: dict[str, Any]) -> str:
+        """The signed token that says ``payload``."""
+        return super().encode(payload)
+
+    @sensitive_variables()
     def decode(self, token: Any, verify: bool = True, *, verify_exp: bool = True) -> dict[str, Any]:
         """The claims of an encoded token.
 
@@ -57,30 +64,45 @@ class FallbackTokenBackend(TokenBackend):
             "verify_iat": False,
             "verify_aud": verify and self.audience is not None,
         }
-        for key in (self.get_verifying_key(token), *self.fallback_keys):
-            try:
-                return jwt.decode(
-                    token,
-                    key,
-                    algorithms=[self.algorithm],
-                    audience=self.audience,
-                    issuer=self.issuer,
-                    leeway=self.get_leeway(),
-                    options=options,
-                )
-            except jwt.InvalidSignatureError:
-                continue
-            except jwt.ExpiredSignatureError as error:
-                raise TokenBackendExpiredToken("Token is expired") from error
-            # PyJWT lets a few of Python's own errors through, for claims such as "exp": Infinity.
-            except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError) as error:
-                raise TokenBackendError("Token is invalid") from error
+        try:
+            if verify and not _is_canonical(token):
+                raise jwt.DecodeError("The signature is not spelled as base64url spells it")
+            for key in (self.get_verifying_key(token), *self.fallback_keys):
+                try:
+                    return jwt.decode(
+                        token,
+                        key,
+                        algorithms=[self.algorithm],
+                        audience=self.audience,
+                        issuer=self.issuer,
+                        leeway=self.get_leeway(),
+                        options=options,
+                    )
+                except jwt.InvalidSignatureError:
+                    continue
+        except jwt.ExpiredSignatureError as error:
+            raise TokenBackendExpiredToken("Token is expired") from error
+        # PyJWT lets a few of Python's own errors through, for claims such as "exp": Infinity. With JWK_URL the token is
+        # read before its key is known, so garbage fails there already.
+        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise TokenBackendError("Token is invalid") from error
         raise TokenBackendError("Token is invalid")
+
+
+def _is_canonical(token: str | bytes) -> bool:
+    """Whether the signature is spelled as its issuer spelled it (RFC 7515, section 2; RFC 4648, section 3.5).
+
+    PyJWT overlooks padding, spaces, stray characters and the bits that base64 leaves over, so that one token would have
+    countless spellings. The other two parts are signed as they are spelled.
+    """
+    signature = (token.encode() if isinstance(token, str) else token).rpartition(b".")[2]
+    return jwt.utils.base64url_encode(jwt.utils.base64url_decode(signature)) == signature
 
 
 _backend: FallbackTokenBackend | None = None
 
 
+@sensitive_variables()
 def token_backend() -> FallbackTokenBackend:
     """The backend for the present settings; keys are prepared once."""
     global _backend
@@ -113,8 +135,11 @@ setting_changed.connect(_forget_backend)
 
 
 def epoch(moment: datetime) -> int:
-    """Whole seconds since 1970 (RFC 7519, section 2, NumericDate), also where ``USE_TZ`` is off."""
-    return int((moment if timezone.is_aware(moment) else timezone.make_aware(moment)).timestamp())
+    """Whole seconds since 1970 (RFC 7519, section 2, NumericDate), also where ``USE_TZ`` is off.
+
+    ``timezone.now()`` is the host's local time then, whatever time zone is active for the user.
+    """
+    return int(moment.timestamp())
 
 
 def user_id_of(user: Any) -> str:
@@ -132,6 +157,7 @@ class SessionToken(Token):
     def lifetime(self) -> timedelta:  # type: ignore[override]
         raise NotImplementedError
 
+    @sensitive_variables()
     def __init__(self, token: Any = None, verify: bool = True, *, verify_exp: bool = True) -> None:
         """Read an encoded token, or begin a new one.
 
@@ -152,11 +178,12 @@ class SessionToken(Token):
                 self.verify()
         else:
             self.payload[_type_claim()] = self.token_type
-            self.payload["exp"] = epoch(self.current_time + self.lifetime)
+            self.payload["exp"] = epoch(self.current_time) + int(self.lifetime.total_seconds())
             self.payload["iat"] = epoch(self.current_time)
             self._set_id(uuid4())
 
     @classmethod
+    @sensitive_variables()
     def read(cls, raw_token: str | bytes, *, expired_too: bool = False) -> Self:
         """The token that a client sent. Raises :class:`TokenExpired` or :class:`TokenInvalid`."""
         try:
@@ -218,7 +245,8 @@ class AccessToken(SessionToken):
         token = cls()
         issued = {
             **token.payload,
-            "exp": epoch(min(now + conf.ACCESS_TOKEN_TTL, session.expires_at)),
+            # Added after the conversion: without USE_TZ, local times of the hour in which clocks change add up wrongly.
+            "exp": min(epoch(now) + int(conf.ACCESS_TOKEN_TTL.total_seconds()), epoch(session.expires_at)),
             simplejwt.api_settings.USER_ID_CLAIM: user_id_of(session.user),
             SESSION_CLAIM: session.pk.hex,
         }
@@ -262,7 +290,9 @@ class RefreshToken(SessionToken):
 
     def verify(self) -> None:
         super().verify()
-        if SESSION_CLAIM not in self.payload or type(self.payload.get(GENERATION_CLAIM)) is not int:
+        generation = self.payload.get(GENERATION_CLAIM)
+        # -1 would pass for the predecessor of a session that was never refreshed.
+        if SESSION_CLAIM not in self.payload or type(generation) is not int or generation < 0:
             raise TokenError("Token has the wrong claims")
 
     @property
