@@ -18,7 +18,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from . import cookies, csrf, sessions
 from .conf import conf
-from .conflicts import until_not_lost
+from .conflicts import unless_deleted, until_not_lost
 from .models import AuthSession
 from .tokens import AccessToken, RefreshToken, SessionToken, TokenPair
 
@@ -48,14 +48,15 @@ def sign_in(
     http_request = _http_request(request)
     delivery = token_delivery or conf.TOKEN_DELIVERY
     carried = _session_ids(_cookie_tokens(http_request)) if delivery == "cookie" else []
-    pair = sessions.start(user, http_request, issue_onto(response, delivery), remember=remember, replacing=carried)
-    if delivery == "cookie":
-        csrf.give_token(http_request)
-    # Django's own receiver writes last_login; under REPEATABLE READ two sign-ins of one user collide there.
-    until_not_lost(
-        lambda: user_logged_in.send(sender=user.__class__, request=http_request, user=user),
-        using=router.db_for_write(get_user_model()),
-    )
+    with unless_deleted(user):
+        pair = sessions.start(user, http_request, issue_onto(response, delivery), remember=remember, replacing=carried)
+        if delivery == "cookie":
+            csrf.give_token(http_request)
+        # Django's own receiver writes last_login; under REPEATABLE READ two sign-ins of one user collide there.
+        until_not_lost(
+            lambda: user_logged_in.send(sender=user.__class__, request=http_request, user=user),
+            using=router.db_for_write(get_user_model()),
+        )
     return pair
 
 
@@ -134,7 +135,7 @@ def _cookie_tokens(request: HttpRequest) -> list[SessionToken]:
     ]
 
 
-@sensitive_variables("raw_token", "header")
+@sensitive_variables()
 def _bearer_tokens(request: Any) -> list[SessionToken]:
     authentication = JWTAuthentication()
     header = authentication.get_header(request)
@@ -145,7 +146,7 @@ def _bearer_tokens(request: Any) -> list[SessionToken]:
     return _read(AccessToken, [raw_token] if raw_token else [])
 
 
-@sensitive_variables("raw_tokens", "raw_token")
+@sensitive_variables()
 def _read(kind: type[SessionToken], raw_tokens: Iterable[str | bytes]) -> list[SessionToken]:
     """Those of ``raw_tokens`` whose signature and type are good, whether or not they have expired."""
     tokens = []

@@ -81,7 +81,7 @@ def start(
         revoke(AuthSession.objects.for_write().filter(pk__in=replacing), Reason.REPLACED, request)
     alias = router.db_for_write(AuthSession)
     if conf.MAX_SESSIONS_PER_USER is None:
-        session.save(using=alias, force_insert=True)
+        until_not_lost(lambda: session.save(using=alias, force_insert=True), using=alias)
         return issued
 
     def start_within_limit() -> None:
@@ -129,7 +129,7 @@ def live_session(token: SessionToken) -> AuthSession:
     Raises the refusal that says why the token is worth nothing any more: :class:`SessionRevoked` (also for a row that
     is gone), :class:`TokenInvalid`, :class:`TokenExpired`, :class:`UserInactive` or :class:`PasswordChanged`.
     """
-    session = AuthSession.objects.get_with_user(token.session_id) if token.session_id else None
+    session: AuthSession | None = AuthSession.objects.get_with_user(token.session_id) if token.session_id else None
     if session is None or session.revoked_at is not None:
         raise SessionRevoked
     # A token of one user must not open the session of another, however it came to be signed.
@@ -148,7 +148,7 @@ def _password_unchanged(session: AuthSession) -> bool:
     """Whether the user's password is still the one the session started with, whichever code path might change it.
 
     A hash made with one of ``SECRET_KEY_FALLBACKS`` counts and is rewritten with today's key, by compare-and-set,
-    so that a planned key change signs nobody out.
+    so that a planned key change signs nobody out. Where that loses a race, a later request does it.
     """
     user = session.user
     current = user.get_session_auth_hash()
@@ -156,7 +156,13 @@ def _password_unchanged(session: AuthSession) -> bool:
         return True
     if any(constant_time_compare(session.auth_hash, fallback) for fallback in user.get_session_auth_fallback_hash()):
         outdated = AuthSession.objects.for_write().filter(pk=session.pk, auth_hash=session.auth_hash)
-        until_not_lost(lambda: _write(outdated, auth_hash=current), using=outdated.db)
+        try:
+            # In a caller's transaction this is a savepoint, so that a lost race does not break what the caller does.
+            with transaction.atomic(using=outdated.db):
+                _write(outdated, auth_hash=current)
+        except OperationalError as error:
+            if not is_lost_race(error):
+                raise
         return True
     return False
 
@@ -224,7 +230,7 @@ def _compare_and_set(session: AuthSession, successor: AuthSession) -> bool:
         for name in ("generation", "rotated_at", "expires_at", "ip_address", "user_agent")
     }
     try:
-        return bool(_write(unchanged, **changes))
+        return bool(until_not_lost(lambda: _write(unchanged, **changes), using=unchanged.db))
     except OperationalError as error:
         if connections[unchanged.db].in_atomic_block or not is_lost_race(error):
             raise

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.contrib.auth import authenticate, get_user_model
 from django.core.cache import cache
+from django.db import router
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
@@ -18,14 +19,16 @@ from rest_framework.exceptions import Throttled
 
 from .client import client_address
 from .conf import conf
+from .conflicts import until_not_lost
 from .exceptions import InvalidCredentials, UserInactive
 
 logger = logging.getLogger("fastauth_django.security")
 
 SPRAYING_FACTOR = 20  # One office may share an address; it fails more often than one person.
+IGNORED_BY_COLLATIONS = {"Mn", "Me", "Cc", "Cf"}  # Unicode's accents, enclosing marks, control and format characters.
 
 
-@sensitive_variables("password")
+@sensitive_variables()
 def verify_credentials(request: HttpRequest, identifier: str, password: str) -> Any:
     """The user whom ``identifier`` and ``password`` sign in, through the project's authentication backends.
 
@@ -36,7 +39,11 @@ def verify_credentials(request: HttpRequest, identifier: str, password: str) -> 
     counters = _counters(request, identifier)
     for counter in counters:
         counter.count()
-    user = authenticate(request, **{get_user_model().USERNAME_FIELD: identifier, "password": password})
+    # A backend may write: Django's own does where the password's hash is to be upgraded.
+    user = until_not_lost(
+        lambda: authenticate(request, **{get_user_model().USERNAME_FIELD: identifier, "password": password}),
+        using=router.db_for_write(get_user_model()),
+    )
     if user is None:
         raise InvalidCredentials
     for counter in counters:
@@ -62,6 +69,9 @@ class FailureCounter:
                 cache.set(self._until, time() + window, timeout=window)
                 return
             attempts = cache.incr(self.name)
+            if attempts <= 1:
+                # The window ended in between, and Redis began a new counter: one that would never end by itself.
+                cache.touch(self.name, timeout=window)
             until = cache.get(self._until) if attempts > self.limit else None
         except ValueError:
             return  # The window ended between the two calls, or the cache keeps nothing.
@@ -94,12 +104,21 @@ def _counters(request: HttpRequest, identifier: str) -> list[FailureCounter]:
     # One customer of an IPv6 network holds a whole /64, and could guess from a new address each time.
     network = str(ip_network(f"{address}/64", strict=False)) if address and ":" in address else address
     # Neither who signs in nor from where is to be read in the cache; keys must also be short and without spaces.
-    folded = unicodedata.normalize("NFKC", identifier).strip().casefold()
+    folded = _fold(identifier)
     limit = conf.LOGIN_FAILURE_LIMIT
     counters = [FailureCounter(_key("identifier", folded, network), limit, resets_on_success=True)]
     if network is not None:
         counters.append(FailureCounter(_key("address", network), limit * SPRAYING_FACTOR, resets_on_success=False))
     return counters
+
+
+def _fold(identifier: str) -> str:
+    """What all spellings of ``identifier`` have in common that a database might take for the same account.
+
+    MariaDB's default collation finds ``ada`` for ``Ádà`` too: each spelling would be five more guesses.
+    """
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", identifier).casefold())
+    return "".join(letter for letter in letters if unicodedata.category(letter) not in IGNORED_BY_COLLATIONS).strip()
 
 
 def _key(*parts: str | None) -> str:

@@ -1,14 +1,22 @@
 """Fixtures that every test may use. A test reads as a browser or a client would act: over HTTP where a user would."""
 
-import time_machine
+import os
+
 import pytest
+import time_machine
 from django.core.cache import cache
 
-from tests.factories import Account, make_account
 from tests.clients import Browser, NativeApp
+from tests.factories import Account, make_account
 
 #: A whole second, so that lifetimes come out as round numbers.
 NOW = "2026-06-01T12:00:00Z"
+
+
+def pytest_report_header() -> str:
+    database = os.environ.get("FASTAUTH_TEST_DATABASE", "sqlite")
+    isolation = os.environ.get("FASTAUTH_TEST_ISOLATION") or "its own isolation level"
+    return f"database: {database}, {isolation}"
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 
-from fastauth_django.conflicts import ATTEMPTS, is_lost_race, unless_deleted, until_not_lost
+from fastauth_django import conflicts
+from fastauth_django.conflicts import ATTEMPTS, PATIENCE, is_lost_race, unless_deleted, until_not_lost
 from fastauth_django.exceptions import UserInactive
 
 
@@ -93,6 +94,15 @@ class TestOutsideOfATransaction:
         with pytest.raises(OperationalError, match="locked"):
             until_not_lost(operation, using="default")
         assert operation.runs == ATTEMPTS + 1
+
+    def test_wait_that_took_too_long_is_not_repeated(self, monkeypatch):
+        """A database reports it as a lost race when a lock was not free in time, and the client is still waiting."""
+        monkeypatch.setattr(conflicts, "monotonic", iter([0, PATIENCE + 1]).__next__)
+        operation = Operation(LOST["MariaDB, lock wait timeout"])
+
+        with pytest.raises(OperationalError, match="timeout"):
+            until_not_lost(operation, using="default")
+        assert operation.runs == 1
 
     def test_transaction_of_a_caller_is_the_callers_to_repeat(self):
         operation = Operation(LOST["SQLite"])
