@@ -7,7 +7,8 @@ class FastAuthConfig(AppConfig):
     verbose_name = _("Sign-in sessions")
 
     def ready(self) -> None:
-        from . import checks, cors
+        from . import checks, cors, error_reports
 
         checks.register()
         cors.connect()
+        error_reports.connect()

@@ -1,0 +1,244 @@
+"""Guessing passwords: an answer tells nothing about who has an account, and the limit holds when many guess at once."""
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.clients import Browser
+from tests.factories import identifier_for, make_account
+
+IDENTIFIER = get_user_model().USERNAME_FIELD
+CROWD = 50
+
+
+GUESS = "a guess"
+
+
+def guess(identifier: str, password: str = GUESS):
+    return Browser().post("/auth/login", {IDENTIFIER: identifier, "password": password}, format="json")
+
+
+# --- Who has an account ---------------------------------------------------------------------------------------------
+
+
+class CountingHasher(MD5PasswordHasher):
+    """Counts how often a password is hashed: the one part of a sign-in that takes time that can be measured."""
+
+    runs = 0
+
+    def encode(self, password, salt):
+        CountingHasher.runs += 1
+        return super().encode(password, salt)
+
+
+@pytest.fixture
+def hashed(settings, monkeypatch):
+    """How many passwords were hashed since."""
+    settings.PASSWORD_HASHERS = ["tests.hostile.test_guessing.CountingHasher"]
+    monkeypatch.setattr(CountingHasher, "runs", 0)
+    return lambda: CountingHasher.runs
+
+
+@pytest.fixture
+def failures(db, hashed):
+    """Ways to fail: name to identifier."""
+    make_account("ada")
+    make_account("inactive", is_active=False)
+    unusable = make_account("unusable").user
+    unusable.set_unusable_password()
+    unusable.save()
+    return {name: identifier_for(name) for name in ("ada", "inactive", "unusable", "nobody")}
+
+
+def what_is_told(response) -> tuple:
+    headers = {name: value for name, value in response.headers.items() if name != "Content-Length"}
+    return response.status_code, response.content, headers, response.cookies.output()
+
+
+@pytest.mark.parametrize("kind", ["inactive", "unusable", "nobody"])
+def test_a_failure_says_nothing_about_the_account(failures, kind):
+    assert what_is_told(guess(failures[kind])) == what_is_told(guess(failures["ada"]))
+
+
+@pytest.mark.parametrize("kind", ["ada", "inactive", "unusable", "nobody"])
+def test_a_failure_takes_one_query_and_one_hash_whoever_is_guessed(failures, hashed, kind):
+    before = hashed()
+
+    with CaptureQueriesContext(connection) as queries:
+        guess(failures[kind])
+
+    assert (len(queries), hashed() - before) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["ada", "inactive", "unusable", "nobody"])
+def test_a_guess_over_the_limit_takes_no_work_and_says_nothing_about_the_account(clock, failures, hashed, kind):
+    for _guess in range(5):
+        guess(failures[kind])
+    before = hashed()
+
+    with CaptureQueriesContext(connection) as queries:
+        response = guess(failures[kind])
+
+    assert (len(queries), hashed() - before) == (0, 0)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "300")
+    assert response.json() == {
+        "detail": "Request was throttled. Expected available in 300 seconds.",
+        "code": "throttled",
+    }
+
+
+def test_the_right_password_of_an_inactive_account_says_nothing_either(failures):
+    """Django's own backend lets no such user in; whoever guessed right must not learn it."""
+    right = make_account("left", is_active=False).credentials
+
+    assert what_is_told(guess(*right.values())) == what_is_told(guess(failures["nobody"]))
+
+
+@pytest.mark.parametrize("over_limit", [False, True], ids=["first guess", "over the limit"])
+def test_a_guess_at_the_current_password_is_limited_like_one_at_the_door(clock, signed_in, account, over_limit):
+    """An open browser is no place to guess without a limit."""
+    body = {"current_password": "a guess", "new_password": "another battery horse 7"}
+    for _guess in range(5 if over_limit else 0):
+        signed_in.post("/auth/account/change-password", body, format="json")
+
+    answer = signed_in.post("/auth/account/change-password", body, format="json")
+    right = signed_in.post(
+        "/auth/account/change-password", {**body, "current_password": account.credentials["password"]}, format="json"
+    )
+
+    assert (answer.status_code, right.status_code) == ((429, 429) if over_limit else (400, 200))
+
+
+# --- Many at once, on Redis -----------------------------------------------------------------------------------------
+
+
+class Redis:
+    """A server of its own, on a free port of this machine, that keeps nothing on disk."""
+
+    def __init__(self, directory) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": directory}
+        arguments = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        self.process = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.PIPE, text=True)
+        assert any("eady to accept connections" in line for line in self.process.stdout), "redis-server did not start"
+
+    @property
+    def cache(self) -> dict:
+        return {
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": f"redis://127.0.0.1:{self.port}",
+            }
+        }
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def redis(settings, tmp_path):
+    if shutil.which("redis-server") is None:
+        reason = "redis-server is not installed"
+        pytest.fail(reason) if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1" else pytest.skip(reason)
+    server = Redis(tmp_path)
+    settings.CACHES = server.cache
+    yield server
+    cache.close()
+    server.kill()
+
+
+class SlowBackend:
+    """Notes each password that it is given to verify, and lets nobody in."""
+
+    verified: Counter = Counter()
+
+    def authenticate(self, request, password=None, **identifier):
+        SlowBackend.verified[identifier[IDENTIFIER]] += 1
+
+
+@pytest.fixture
+def verified(settings, monkeypatch):
+    settings.AUTHENTICATION_BACKENDS = ["tests.hostile.test_guessing.SlowBackend"]
+    monkeypatch.setattr(SlowBackend, "verified", Counter())
+    return SlowBackend.verified
+
+
+def guess_at_once(identifiers: list[str]) -> Counter:
+    """Everyone holds a request ready, and all let go together. The statuses of the answers."""
+    barrier = threading.Barrier(len(identifiers))
+
+    def wait_and_guess(identifier: str) -> int:
+        barrier.wait()
+        try:
+            return guess(identifier, "a guess").status_code
+        finally:
+            cache.close()
+
+    with ThreadPoolExecutor(len(identifiers)) as crowd:
+        return Counter(crowd.map(wait_and_guess, identifiers))
+
+
+@pytest.mark.parametrize("limit", [1, 5])
+def test_the_limit_holds_when_fifty_guess_at_once(redis, settings, verified, limit):
+    settings.FASTAUTH = {**settings.FASTAUTH, "LOGIN_FAILURE_LIMIT": limit}
+
+    answers = guess_at_once([identifier_for("ada")] * CROWD)
+
+    assert answers == {401: limit, 429: CROWD - limit}
+    assert verified == {identifier_for("ada"): limit}
+
+
+def test_the_limit_of_an_address_holds_when_fifty_accounts_are_sprayed_at_once(redis, settings, verified):
+    settings.FASTAUTH = {**settings.FASTAUTH, "LOGIN_FAILURE_LIMIT": 1}
+
+    answers = guess_at_once([identifier_for(f"user{number}") for number in range(CROWD)])
+
+    assert answers == {401: 20, 429: CROWD - 20}
+    assert sum(verified.values()) == 20
+
+
+def test_a_count_on_redis_ends_with_its_window(redis, verified, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "LOGIN_FAILURE_WINDOW": 300}
+    guess_at_once([identifier_for("ada")] * 10)
+    client = cache._cache.get_client()
+
+    lives = [client.ttl(key) for key in client.keys("*")]
+
+    assert lives
+    assert all(0 < life <= 300 for life in lives), "a count without an end would lock its account out for ever"
+
+
+def test_success_resets_the_count_on_redis(redis, account):
+    identifier, password = account.credentials.values()
+    for _round in range(2):
+        assert [guess(identifier).status_code for _guess in range(4)] == [401] * 4
+        assert guess(identifier, password).status_code == 200
+
+
+def test_sign_in_goes_on_when_redis_dies(redis, account, caplog):
+    identifier, password = account.credentials.values()
+    assert guess(identifier).status_code == 401
+    redis.kill()
+
+    assert guess(identifier).status_code == 401
+    assert guess(identifier, password).status_code == 200
+
+    errors = [record for record in caplog.records if record.name == "fastauth_django.security"]
+    assert {record.levelname for record in errors} == {"ERROR"}
+    assert any("cannot be counted" in record.message for record in errors)
+    assert not any(identifier in record.message or password in record.message for record in errors)
