@@ -1,0 +1,179 @@
+"""The example project's own page, driven as a person would: by what is written on it."""
+
+import importlib.util
+import re
+import shutil
+
+import pytest
+
+from tests.browser import attacks
+from tests.browser.engines import is_missing
+from tests.browser.servers import ROOT, free_port, migrate
+from tests.factories import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is missing").expect
+
+EXAMPLE = {
+    "DJANGO_SETTINGS_MODULE": "config.settings",
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'example_project'}",
+    "DEBUG": "0",
+    "SECRET_KEY": "for the browser tests only, and long enough for HS256",
+    "ALLOWED_HOSTS": ".example.test",
+}
+
+
+@pytest.fixture(scope="module")
+def start(servers, certificate, tmp_path_factory):
+    """Start the example with more variables in its environment."""
+    for package in ("whitenoise", "dj_database_url"):
+        if importlib.util.find_spec(package) is None:
+            is_missing(package)
+    directory = tmp_path_factory.mktemp("example")
+    template = directory / "template.sqlite3"
+    migrate({**EXAMPLE, "DATABASE_URL": f"sqlite:///{template}"})
+
+    def start(port=0, **environment):
+        database = shutil.copy(template, directory / f"{len(list(directory.iterdir()))}.sqlite3")
+        return servers.run(
+            {**EXAMPLE, "DATABASE_URL": f"sqlite:///{database}", **environment}, database, certificate, port
+        )
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def example(start):
+    return start()
+
+
+@pytest.fixture
+def address(example):
+    return example.origin("app.example.test") + "/"
+
+
+def sign_up(page, name):
+    page.get_by_role("button", name="Create one").click()
+    form = page.get_by_role("form", name="Create an account")
+    form.get_by_label("Email").fill(f"{name}@example.com")
+    form.get_by_label("Password").fill(PASSWORD)
+    form.get_by_role("button", name="Create account").click()
+    expect_signed_in(page)
+
+
+def sign_in(page, name, password=PASSWORD):
+    form = page.get_by_role("form", name="Sign in")
+    form.get_by_label("Email").fill(f"{name}@example.com")
+    form.get_by_label("Password").fill(password)
+    form.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def write_note(page, text):
+    page.get_by_label("New note").fill(text)
+    page.get_by_label("New note").press("Enter")
+
+
+def add_note(page, text):
+    write_note(page, text)
+    expect(page.get_by_text(text)).to_be_visible()
+
+
+def expect_signed_in(page):
+    expect(page.get_by_role("heading", name="Your notes", exact=True)).to_be_visible()
+
+
+def expect_signed_out(page):
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_person_stays_signed_in_until_signing_out(profile, address, name):
+    page = profile.open(address).page
+    sign_up(page, name)
+    page.reload()
+    expect_signed_in(page)
+    page.get_by_role("button", name="Sign out", exact=True).first.click()
+    expect_signed_out(page)
+    assert profile.cookies() == []
+
+
+def test_no_script_can_see_a_token(profile, address, name):
+    page = profile.open(address).page
+    answers = []
+    page.on("response", lambda response: answers.append(response))
+    sign_up(page, name)
+    page.get_by_role("button", name="Refresh now").click()
+    expect(page.get_by_text("POST /auth/refresh").first).to_be_visible()
+    visible = page.content() + page.evaluate("document.cookie")
+    visible += "".join(response.text() for response in answers if response.ok)
+    assert {cookie.name for cookie in profile.cookies()} == {"access_token", "refresh_token"}
+    assert not [cookie for cookie in profile.cookies() if cookie.value in visible]
+    assert not re.search(r"eyJ[\w-]+\.", visible)
+
+
+def test_a_wrong_password_is_told_under_its_field(profile, address, name):
+    page = profile.open(address).page
+    sign_in(page, name, "not the password 9")
+    field = page.get_by_role("form", name="Sign in").get_by_label("Password")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+
+
+def test_an_expired_access_token_is_not_noticed(profile, address, name):
+    page = profile.open(address).page
+    sign_up(page, name)
+    profile.forget("access_token")
+    add_note(page, "with a renewed token")
+
+
+def test_two_tabs_whose_access_token_has_expired_both_go_on(profile, example, address, name):
+    first = profile.open(address).page
+    sign_up(first, name)
+    pages = [first, profile.open(address).page]
+    expect_signed_in(pages[1])
+    profile.forget("access_token")
+    example.hold("/api/notes/", parties=2)
+    for number, page in enumerate(pages):
+        write_note(page, f"from tab {number}")
+    for number, page in enumerate(pages):
+        expect(page.get_by_text(f"from tab {number}")).to_be_visible()
+
+
+def test_a_session_ended_elsewhere_is_told(profile, open_profile, address, name):
+    here = profile.open(address).page
+    sign_up(here, name)
+    there = open_profile().open(address).page
+    sign_in(there, name)
+    expect_signed_in(there)
+    there.get_by_role("button", name="Sign out everywhere else").click()
+    write_note(here, "too late")
+    expect_signed_out(here)
+    expect(here.get_by_text("Your session was ended on another device")).to_be_visible()
+
+
+def test_the_page_may_call_an_api_on_another_origin_of_the_site(profile, start, name):
+    page_port, api_port = free_port(), free_port()
+    page_origin = f"https://app.example.test:{page_port}"
+    api = start(port=api_port, CORS_ORIGINS=page_origin, COOKIE_SAMESITE="strict")
+    start(port=page_port, API_ORIGIN=api.origin("api.example.test"))
+    page = profile.open(page_origin + "/").page
+    sign_up(page, name)
+    add_note(page, "on another origin")
+    page.reload()
+    expect_signed_in(page)
+    assert {cookie.domain for cookie in profile.cookies()} == {"api.example.test"}
+    page.get_by_role("button", name="Sign out", exact=True).first.click()
+    expect_signed_out(page)
+    assert profile.cookies() == []
+
+
+@pytest.mark.parametrize("host", ["evil.test", "blog.example.test"])
+def test_no_other_page_can_add_a_note(profile, example, pages, address, name, host):
+    page = profile.open(address).page
+    sign_up(page, name)
+    attacker = profile.open(pages.origin(host))
+    attacks.form_urlencoded(attacker, address + "api/notes/", {"text": "forged"})
+    assert example.seen("/api/notes/", "POST")[-1].status in {401, 403}
+    page.reload()
+    expect_signed_in(page)
+    expect(page.get_by_text("forged")).to_have_count(0)
