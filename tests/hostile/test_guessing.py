@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -152,8 +153,10 @@ class Redis:
 
 @pytest.fixture
 def redis(settings, tmp_path):
-    if shutil.which("redis-server") is None:
-        reason = "redis-server is not installed"
+    found = {"redis-server": shutil.which("redis-server"), "redis (Python)": find_spec("redis")}
+    missing = [name for name, where in found.items() if where is None]
+    if missing:
+        reason = f"{' and '.join(missing)} not installed"
         pytest.fail(reason) if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1" else pytest.skip(reason)
     server = Redis(tmp_path)
     settings.CACHES = server.cache

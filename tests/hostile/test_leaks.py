@@ -158,7 +158,7 @@ FAULTS: dict[str, tuple[Callable[[Tools], None], list[str]]] = {
     "validator": (fail_in_validator("ValidatorThatFails"), ["register", "register of an app", "change-password"]),
     "validator after the change": (
         fail_in_validator("ValidatorThatFailsAfterwards"),
-        ["register", "change-password", "change-password by form"],
+        ["change-password", "change-password by form", "change-password of an app"],
     ),
     "SELECT": (
         lambda tools: tools.database("SELECT"),

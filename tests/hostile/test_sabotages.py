@@ -1,0 +1,26 @@
+"""``scripts/sabotage`` takes minutes. That its list still fits the code, and its last run the list, is seen at once."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SABOTAGES = tomllib.loads((ROOT / "tests" / "sabotages.toml").read_text())["sabotage"]
+OUTCOME = (ROOT / "tests" / "sabotages.md").read_text()
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda sabotage: sabotage["name"])
+def test_sabotage_fits_the_code_and_was_caught(sabotage):
+    source = (ROOT / "fastauth_django" / sabotage["file"]).read_text()
+
+    assert source.count(sabotage["old"]) == 1, "the line was changed: change the sabotage with it"
+    compile(source.replace(sabotage["old"], sabotage["new"]), sabotage["file"], "exec")
+    assert [path for path in sabotage["tests"] if not (ROOT / path).exists()] == []
+    assert f"| {sabotage['name']} | caught |" in OUTCOME, "run scripts/sabotage --write"
+
+
+def test_no_two_sabotages_share_a_name():
+    names = [sabotage["name"] for sabotage in SABOTAGES]
+
+    assert len(set(names)) == len(names)
