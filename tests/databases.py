@@ -21,9 +21,10 @@ from typing import Any
 #: Processes that a test starts find the database of the run here, as JSON, instead of starting one of their own.
 CONNECTION_VARIABLE = "FASTAUTH_TEST_CONNECTION"
 
-#: The shell that runs a server ends it when its standard input closes, which it does however pytest ends.
-KEEPER = """
-signal=$1 directory=$2
+#: A shell tidies up when its standard input closes, which it does however pytest ends.
+DIRECTORY_KEEPER = 'cat; rm -rf "$1"'
+SERVER_KEEPER = """
+directory=$1 signal=$2
 shift 2
 "$@" &
 order=$(cat)
@@ -51,13 +52,19 @@ def _sqlite() -> dict[str, Any]:
     # A file, because each thread of a race needs a connection of its own: those to one in-memory database share a cache
     # and fail at once where two connections to a file wait. The waiting is not fair, so 50 writers need patience.
     directory = tempfile.mkdtemp(prefix="fastauth-sqlite-")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    atexit.register(_keeper(DIRECTORY_KEEPER, directory).communicate)
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": f"{directory}/db.sqlite3",
         "TEST": {"NAME": f"{directory}/test.sqlite3"},
         "OPTIONS": {"timeout": 30, "init_command": "PRAGMA synchronous = OFF"},
     }
+
+
+def _keeper(script: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    # In a session of its own, where Ctrl-C does not reach it.
+    command = ["sh", "-c", script, "keeper", *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **options)
 
 
 class Server:
@@ -126,14 +133,9 @@ class Server:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         with open(f"{self.directory}/log", "ab") as log:
-            self.keeper = subprocess.Popen(
-                ["sh", "-c", KEEPER, "keeper", self.stop_signal, self.directory, *self.command()],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=self.directory,
-                **self.identity,
-            )
+            arguments = (self.directory, self.stop_signal, *self.command())
+            output = {"stdout": log, "stderr": log, "cwd": self.directory}
+            self.keeper = _keeper(SERVER_KEEPER, *arguments, **output, **self.identity)
         deadline = time.monotonic() + SECONDS_TO_START
         while not self.answers():
             if time.monotonic() > deadline:

@@ -1,15 +1,26 @@
 """Sign-ins and sign-ups that meet: each other, a limit, and accounts that disappear."""
 
 from functools import partial
+from threading import Event
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.db import Error
+from django.db import Error, connection
+from django.db.models.signals import post_save
 
 from fastauth_django.models import AuthSession
 from tests.clients import Browser
-from tests.database.crowd import NEW_PASSWORD, change_password, is_let_in, is_signed_in, new_session, refresh, sign_in
+from tests.database.crowd import (
+    NEW_PASSWORD,
+    PATIENCE,
+    change_password,
+    is_let_in,
+    is_signed_in,
+    new_session,
+    refresh,
+    sign_in,
+)
 from tests.factories import make_account, sign_up_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("transactions")]
@@ -90,6 +101,43 @@ def test_sign_ins_past_the_limit_never_leave_more_alive(crowd, account, settings
         assert statuses == [200] * devices
         assert AuthSession.objects.alive().count() == limit
         assert sum(is_let_in(browser) for browser in browsers) == limit
+
+
+class Meeting:
+    """Two sign-ins that meet where it matters: the second begins to write before the first has committed."""
+
+    def __init__(self) -> None:
+        self.first_has_written, self.second_writes = Event(), Event()
+
+    def first(self, account) -> int:
+        post_save.connect(self.wait_for_the_second, sender=AuthSession)
+        return sign_in(Browser(), account)
+
+    def wait_for_the_second(self, **kwargs) -> None:
+        post_save.disconnect(self.wait_for_the_second, sender=AuthSession)
+        self.first_has_written.set()
+        self.second_writes.wait(PATIENCE)
+
+    def second(self, account) -> int:
+        self.first_has_written.wait(PATIENCE)
+        with connection.execute_wrapper(self.announce):
+            return sign_in(Browser(), account)
+
+    def announce(self, execute, sql, params, many, context):
+        if connection.in_atomic_block:
+            self.second_writes.set()
+        return execute(sql, params, many, context)
+
+
+def test_sign_in_that_cannot_see_the_other_yet_still_keeps_the_limit(crowd, account, settings):
+    """Under REPEATABLE READ the second sees the sessions as they were before it waited for the first."""
+    settings.FASTAUTH = {**settings.FASTAUTH, "MAX_SESSIONS_PER_USER": 1}
+    for _round in range(10):
+        meeting = Meeting()
+
+        assert crowd.race(partial(meeting.first, account), partial(meeting.second, account)) == [200, 200]
+
+        assert AuthSession.objects.alive().count() == 1
 
 
 def test_sign_in_past_the_limit_racing_refresh_of_the_oldest_ends_it(crowd, account, settings):
