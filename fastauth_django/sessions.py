@@ -161,7 +161,9 @@ def device_session(session_id: UUID) -> AuthSession:
 def _living(session_id: UUID | None, token: SessionToken | None = None) -> AuthSession:
     session: AuthSession | None = AuthSession.objects.get_with_user(session_id) if session_id else None
     if session is None or session.revoked_at is not None:
-        raise SessionRevoked
+        # Whoever asks second is to hear why, too: that the browser cannot do what is required here.
+        not_bound = session is not None and session.revoked_reason == Reason.NOT_BOUND
+        raise DeviceBindingRequired if not_bound else SessionRevoked
     # A token of one user must not open the session of another, however it came to be signed.
     if token is not None and user_id_of(session.user) != token.user_id:
         raise TokenInvalid

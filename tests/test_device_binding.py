@@ -127,6 +127,7 @@ REGISTRATIONS = {
     "P-384 called P-256": lambda d, c: (lambda o: o.registration(c, jwk={**o.jwk, "crv": "P-256"}))(
         Device(ec.SECP384R1())
     ),
+    "P-256 called by another name": lambda d, c: d.registration(c, jwk={**d.jwk, "crv": "secp256k1"}),
     "RSA key": lambda d, c: d.registration(c, jwk={"kty": "RSA", "n": "AQAB", "e": "AQAB"}),
     "symmetric key": lambda d, c: hmac_signed({**HEADER, "jwk": {"kty": "oct", "k": "AAAA"}}, {"jti": c}, b"\0\0\0"),
     "key off the curve": lambda d, c: d.registration(c, jwk=off_curve(d)),
@@ -136,6 +137,7 @@ REGISTRATIONS = {
     "key with numbers": lambda d, c: d.registration(c, jwk={**d.jwk, "x": 1, "y": 2}),
     "key with its private half": lambda d, c: d.registration(c, jwk={**d.jwk, "d": "AAAA"}),
     "DER signature": lambda d, c: der_signed(d, {**HEADER, "jwk": d.jwk}, {"jti": c}),
+    "longer than any browser's": lambda d, c: d.registration(c, padding="x" * 2000),
     "no challenge": lambda d, c: d.sign({**HEADER, "jwk": d.jwk}, {}),
     "challenge a number": lambda d, c: d.sign({**HEADER, "jwk": d.jwk}, {"jti": 1}),
     "challenge null": lambda d, c: d.sign({**HEADER, "jwk": d.jwk}, {"jti": None}),
@@ -224,6 +226,15 @@ def test_a_challenge_of_another_generation_binds_nothing(browser, offer):
     challenge = TimestampSigner(salt=BIND_SIGNER).sign(f"{session.pk.hex}:1")
     assert bind(browser, Device().registration(challenge)).status_code == 401
     assert AuthSession.objects.get().device_key == ""
+
+
+def test_a_session_whose_browser_was_never_asked_is_not_bound(browser, account, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "DEVICE_BINDING": None}
+    browser.sign_in(account)
+    settings.FASTAUTH = {**settings.FASTAUTH, "DEVICE_BINDING": "optional"}
+    challenge = TimestampSigner(salt=BIND_SIGNER).sign(f"{AuthSession.objects.get().pk.hex}:0")
+    assert bind(browser, Device().registration(challenge)).status_code == 401
+    assert AuthSession.objects.get().device_key is None
 
 
 def test_the_challenge_of_another_session_binds_neither(browser, offer, other_account):

@@ -332,7 +332,7 @@ NO_DEVICE_ROUTES = Message(
 BINDING_NOT_SECURE = Message(
     "E043",
     "DEVICE_BINDING is set and the cookies are not Secure: browsers bind sessions over HTTPS only.",
-    "Remove COOKIE_SECURE, and serve the site over HTTPS. For http://localhost there is DEBUG.",
+    "Remove COOKIE_SECURE, and serve the site over HTTPS.",
 )
 BINDING_PARTITIONED = Message(
     "E044",

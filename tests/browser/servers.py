@@ -113,7 +113,8 @@ class Servers:
             shutil.copy(self.template, database)
         else:
             database, port = after.database, after.port
-            self.stop(after)
+            if after in self.started:
+                self.stop(after)
         environment = {**SITE, "SITE_DATABASE": str(database), "SITE_SETTINGS": json.dumps(settings)}
         return self.run(environment, database, self.certificate if tls else None, port)
 

@@ -1,46 +1,32 @@
 """The example project's own page, driven as a person would: by what is written on it."""
 
-import importlib.util
 import re
-import shutil
+from functools import partial
 
 import pytest
 
 from tests.browser import attacks
-from tests.browser.engines import is_missing
-from tests.browser.servers import ROOT, free_port, migrate
-from tests.factories import PASSWORD
+from tests.browser.example import (
+    Example,
+    add_note,
+    expect_signed_in,
+    expect_signed_out,
+    sign_in,
+    sign_up,
+    write_note,
+)
+from tests.browser.servers import free_port
 
 pytestmark = pytest.mark.browser
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is missing").expect
 
-EXAMPLE = {
-    "DJANGO_SETTINGS_MODULE": "config.settings",
-    "PYTHONPATH": f"{ROOT}:{ROOT / 'example_project'}",
-    "DEBUG": "0",
-    "SECRET_KEY": "for the browser tests only, and long enough for HS256",
-    "ALLOWED_HOSTS": ".example.test",
-}
-
 
 @pytest.fixture(scope="module")
 def start(servers, certificate, tmp_path_factory):
     """Start the example with more variables in its environment."""
-    for package in ("whitenoise", "dj_database_url"):
-        if importlib.util.find_spec(package) is None:
-            is_missing(package)
-    directory = tmp_path_factory.mktemp("example")
-    template = directory / "template.sqlite3"
-    migrate({**EXAMPLE, "DATABASE_URL": f"sqlite:///{template}"})
-
-    def start(port=0, **environment):
-        database = shutil.copy(template, directory / f"{len(list(directory.iterdir()))}.sqlite3")
-        return servers.run(
-            {**EXAMPLE, "DATABASE_URL": f"sqlite:///{database}", **environment}, database, certificate, port
-        )
-
-    return start
+    example = Example(servers, tmp_path_factory.mktemp("example"))
+    return partial(example.start, certificate)
 
 
 @pytest.fixture(scope="module")
@@ -51,40 +37,6 @@ def example(start):
 @pytest.fixture
 def address(example):
     return example.origin("app.example.test") + "/"
-
-
-def sign_up(page, name):
-    page.get_by_role("button", name="Create one").click()
-    form = page.get_by_role("form", name="Create an account")
-    form.get_by_label("Email").fill(f"{name}@example.com")
-    form.get_by_label("Password").fill(PASSWORD)
-    form.get_by_role("button", name="Create account").click()
-    expect_signed_in(page)
-
-
-def sign_in(page, name, password=PASSWORD):
-    form = page.get_by_role("form", name="Sign in")
-    form.get_by_label("Email").fill(f"{name}@example.com")
-    form.get_by_label("Password").fill(password)
-    form.get_by_role("button", name="Sign in", exact=True).click()
-
-
-def write_note(page, text):
-    page.get_by_label("New note").fill(text)
-    page.get_by_label("New note").press("Enter")
-
-
-def add_note(page, text):
-    write_note(page, text)
-    expect(page.get_by_text(text)).to_be_visible()
-
-
-def expect_signed_in(page):
-    expect(page.get_by_role("heading", name="Your notes", exact=True)).to_be_visible()
-
-
-def expect_signed_out(page):
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 def test_a_person_stays_signed_in_until_signing_out(profile, address, name):

@@ -1,4 +1,4 @@
-"""Devices that meet: each other, a refresh, and a sign-out. Whatever comes first, one key is left and nobody is revived."""
+"""Devices that meet each other, a refresh, a sign-out: one key is left in the end, and nobody is revived."""
 
 from datetime import timedelta
 from functools import partial

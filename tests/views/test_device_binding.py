@@ -620,6 +620,11 @@ class TestWhereBindingIsRequired:
         assert 'error_description="device_binding_required"' in answer.headers["WWW-Authenticate"]
         assert (is_alive(row()), row().revoked_reason) == (False, "not_bound")
 
+    def test_whoever_asks_again_hears_the_same(self, browser, offer, clock):
+        clock.shift(61)
+        assert browser.get("/private").status_code == 401
+        assert device_sees(browser.post("/auth/refresh")) == (401, "device_binding_required")
+
     def test_a_refresh_says_why_and_takes_the_cookies_away(self, browser, offer, clock):
         clock.shift(61)
         answer = browser.post("/auth/refresh")
@@ -709,6 +714,14 @@ class TestLostRaces:
         assert device_sees(answer) == (403, "device_challenge")
         assert device.challenge in answer.headers["Secure-Session-Challenge"]
         assert row().generation == 1
+
+    def test_a_renewal_whose_key_is_replaced_meanwhile_confirms_no_other_key(self, browser, offer, meanwhile):
+        late, first, second = browser.clone(), Device(), Device()
+        first.bind(browser, offer)
+        first.ask(browser)
+        meanwhile(lambda: second.bind(late, offer))
+        assert device_sees(first.renew(browser)) == (403, "device_challenge")
+        assert (row().generation, row().is_device_bound) == (0, False)
 
     def test_a_renewal_that_a_sign_out_overtakes_gives_no_token(self, browser, device, meanwhile):
         device.ask(browser)
