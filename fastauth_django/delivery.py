@@ -47,7 +47,7 @@ def sign_in(
     """
     http_request = _http_request(request)
     delivery = token_delivery or conf.TOKEN_DELIVERY
-    carried = _session_ids(_cookie_tokens(http_request)) if delivery == "cookie" else []
+    carried = carried_sessions(http_request) if delivery == "cookie" else []
     with unless_deleted(user):
         pair = sessions.start(user, http_request, issue_onto(response, delivery), remember=remember, replacing=carried)
         if delivery == "cookie":
@@ -114,6 +114,11 @@ def issue_onto(response: HttpResponseBase, delivery: str) -> sessions.Issue[Toke
         return pair
 
     return issue
+
+
+def carried_sessions(request: HttpRequest) -> list[UUID]:
+    """The ids of the sessions that the request's own cookies carry, expired tokens too."""
+    return _session_ids(_cookie_tokens(request))
 
 
 def announce_signed_out(request: HttpRequest, ended: Iterable[AuthSession]) -> None:
