@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -17,21 +17,25 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from . import cookies, csrf, sessions
-from .conf import conf
+from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .models import AuthSession
 from .tokens import AccessToken, RefreshToken, SessionToken, TokenPair
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from rest_framework.request import Request
 
 Reason = AuthSession.RevokedReason
 
 
 def sign_in(
-    request: Any,
+    request: HttpRequest | Request,
     response: HttpResponseBase,
-    user: sessions.User,
+    user: AbstractBaseUser,
     remember: bool = False,
     *,
-    token_delivery: str | None = None,
+    token_delivery: Delivery | None = None,
 ) -> TokenPair:
     """Start a session of ``user`` and deliver it on ``response``, whatever view made that response.
 
@@ -62,7 +66,11 @@ def sign_in(
 
 @sensitive_variables("refresh_token")
 def sign_out(
-    request: Any, response: HttpResponseBase, *, refresh_token: str | None = None, token_delivery: str | None = None
+    request: HttpRequest | Request,
+    response: HttpResponseBase,
+    *,
+    refresh_token: str | None = None,
+    token_delivery: Delivery | None = None,
 ) -> list[AuthSession]:
     """End every session whose token ``request`` carries, expired ones too, and clear the cookies on ``response``.
 
@@ -86,7 +94,11 @@ def sign_out(
 
 
 def update_session_auth_hash(
-    request: Any, response: HttpResponseBase, user: sessions.User, *, token_delivery: str | None = None
+    request: HttpRequest | Request,
+    response: HttpResponseBase,
+    user: AbstractBaseUser,
+    *,
+    token_delivery: Delivery | None = None,
 ) -> TokenPair:
     """After a project's own form has changed the password of ``user``: end every session, and start the caller's anew.
 
@@ -102,7 +114,7 @@ def update_session_auth_hash(
     return sessions.start(user, http_request, issue_onto(response, delivery), remember=remember)
 
 
-def issue_onto(response: HttpResponseBase, delivery: str) -> sessions.Issue[TokenPair]:
+def issue_onto(response: HttpResponseBase, delivery: Delivery) -> sessions.Issue[TokenPair]:
     """A function that mints a session's pair and delivers it on ``response``."""
 
     def issue(session: AuthSession, now: datetime) -> TokenPair:
@@ -127,7 +139,7 @@ def announce_signed_out(request: HttpRequest, ended: Iterable[AuthSession]) -> N
         user_logged_out.send(sender=user.__class__, request=request, user=user)
 
 
-def _http_request(request: Any) -> HttpRequest:
+def _http_request(request: HttpRequest | Request) -> HttpRequest:
     """Django's request: receivers of its signals, and packages such as django-axes, set attributes on it."""
     http_request: HttpRequest = getattr(request, "_request", request)
     return http_request

@@ -84,7 +84,6 @@ class Visitor:
         if self._user is None:
             earlier = self._earlier_user
             self._user = earlier if _is_signed_in(earlier) else self._user_by_cookie() or earlier or AnonymousUser()
-        self.keep_out_of_shared_cache()
         return self._user
 
     async def auser(self) -> Any:
