@@ -27,5 +27,7 @@ urlpatterns = [
     path("async/template", pages.async_template),
     path("async/webhook", pages.async_webhook),
     path("async/members", pages.async_members),
+    path("async/cached-page", pages.async_cached),
+    path("async/cached-for-members", pages.async_cached_for_members),
     path("async/logout", pages.async_logout),
 ]

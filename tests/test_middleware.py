@@ -222,11 +222,14 @@ class OwnMiddleware(AuthCookieMiddleware):
 
 def test_project_that_lets_in_fewer_users_does_so_on_pages_too(project, signed_in, account, name):
     project.MIDDLEWARE = [f"{__name__}.OwnMiddleware"]
-    before = text(Client(HTTP_COOKIE=jar(signed_in)).get("/whoami"))
+
+    def seen():
+        return text(Client(HTTP_COOKIE=jar(signed_in)).get("/whoami")), text(asynchronously(signed_in, "/async/whoami"))
+
+    assert seen() == (name, name)
     account.user.is_staff = True
     account.user.save()
-
-    assert (before, text(Client(HTTP_COOKIE=jar(signed_in)).get("/whoami"))) == (name, "nobody")
+    assert seen() == ("nobody", "nobody")
 
 
 # --- When it is asked ----------------------------------------------------------------------------------------------
@@ -450,12 +453,19 @@ def test_visitor_of_a_middleware_of_the_projects_own_stays_that_visitor(rf):
     class Guest(AnonymousUser):
         pass
 
-    request = rf.get("/")
-    request.user = guest = Guest()
-    AuthCookieMiddleware(lambda request: HttpResponse(request.user.get_username()))(request)
+    async def guest():
+        return Guest()
 
-    assert request.user == guest
+    async def view(request):
+        return HttpResponse(type(await request.auser()).__name__)
+
+    request, over_asgi = rf.get("/"), AsyncRequestFactory().get("/")
+    request.user = over_asgi.user = Guest()
+    over_asgi.auser = guest
+    AuthCookieMiddleware(pages.imprint)(request)
+
     assert isinstance(request.user, Guest)
+    assert text(async_to_sync(AuthCookieMiddleware(view))(over_asgi)) == "Guest"
 
 
 def test_signing_in_with_django_counts_at_once(beside_django, account, signed_in):
@@ -588,7 +598,11 @@ def test_answer_does_not_vary_where_nobody_was_asked_for(signed_in, path):
     assert not varies(asynchronously(signed_in, path))
 
 
-@pytest.mark.parametrize("path", ["/cached-page", "/cached-late-template", "/cached-for-members", "/members-cached"])
+CACHED = ["/cached-page", "/cached-late-template", "/cached-for-members", "/members-cached"]
+CACHED += ["/async/cached-page", "/async/cached-for-members"]
+
+
+@pytest.mark.parametrize("path", CACHED)
 class TestCachePage:
     def test_of_a_user_is_not_shown_to_another(self, signed_in, other, other_account, path):
         signed_in.get(path)

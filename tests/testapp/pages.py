@@ -73,3 +73,5 @@ async def async_logout(request):
 
 
 async_members = login_required(async_whoami)
+async_cached = cache_page(60)(async_whoami)
+async_cached_for_members = login_required(cache_page(60)(async_template))
