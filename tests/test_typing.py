@@ -30,7 +30,7 @@ VALUES = [
     "timedelta(seconds=1)",
     "b'lax'",
     "'rest_framework.serializers.Serializer'",
-    *["'json'", "'cookie'", "'lax'", "'Strict'", "'NONE'", "'origin'", "'token'"],
+    *["'json'", "'cookie'", "'lax'", "'Strict'", "'NONE'", "'origin'", "'token'", "'optional'", "'required'"],
     *["['a']", "('a',)", "{'a'}", "frozenset({'a'})", "[1]", "{'a': 'b'}", "[None]"],
     *["[{'name': 'a'}]", "({'name': 'a'},)", "[{'path': '/'}]", "[{'name': 'a', 'samesite': 'lax'}]"],
     "[{'name': 'a', 'path': '/', 'domain': None, 'partitioned': True}]",
