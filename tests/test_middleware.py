@@ -195,6 +195,15 @@ def test_token_without_a_session_is_not_let_in_from_the_cookie(project, account,
     assert text(browser.get("/whoami")) == "nobody"
 
 
+def test_session_that_had_to_be_bound_to_its_device_and_was_not_lets_nobody_in(clock, project, browser, account, name):
+    project.FASTAUTH = {**project.FASTAUTH, "DEVICE_BINDING": "required"}
+    browser.sign_in(account)
+    before = text(browser.get("/whoami"))
+    clock.shift(timedelta(minutes=2))
+
+    assert (before, text(browser.get("/whoami"))) == (name, "nobody")
+
+
 @pytest.mark.parametrize("path", ["/whoami", "/async/whoami"])
 def test_database_that_is_down_lets_nobody_in(signed_in, monkeypatch, path):
     def down(token):
