@@ -32,7 +32,7 @@ class CookieJWTAuthentication(JWTAuthentication):
     @sensitive_variables()
     def authenticate(self, request: Any) -> tuple[Any, AccessToken] | None:
         _vary_on_credentials(request)
-        by_cookie = self._authenticate_by_cookie(request)
+        by_cookie = self.authenticate_by_cookie(request)
         suspicion = None if by_cookie is None else csrf.forgery_suspicion(request)
         if by_cookie is not None and suspicion is None:
             return by_cookie
@@ -45,8 +45,11 @@ class CookieJWTAuthentication(JWTAuthentication):
             raise csrf.refuse(request, suspicion)
         return cast("tuple[Any, AccessToken] | None", by_header)
 
-    def _authenticate_by_cookie(self, request: Any) -> tuple[Any, AccessToken] | None:
-        """The first access cookie that is good. Where none is, the reason is kept and the request goes on."""
+    def authenticate_by_cookie(self, request: Any) -> tuple[Any, AccessToken] | None:
+        """The first access cookie that is good. Where none is, the reason is kept and the request goes on.
+
+        Whether the request may act with it is for :func:`.csrf.forgery_suspicion` to say.
+        """
         refusals = []
         for raw_token in cookies.access_tokens(request):
             try:

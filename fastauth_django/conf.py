@@ -10,13 +10,74 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypeAlias, TypedDict, TypeVar, overload
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+if TYPE_CHECKING:
+    from rest_framework.serializers import BaseSerializer
+
 T = TypeVar("T")
+S = TypeVar("S", bound=str)
+
+Delivery: TypeAlias = Literal["json", "cookie"]
+#: Browsers and FastAuth write it in small letters, Django with a capital; any case is taken.
+SameSite: TypeAlias = Literal["lax", "strict", "none", "Lax", "Strict", "None", "LAX", "STRICT", "NONE"]
+Strings: TypeAlias = list[str] | tuple[str, ...] | set[str] | frozenset[str]
+Duration: TypeAlias = timedelta | int
+
+
+class FormerCookieSettings(TypedDict, total=False):
+    """An entry of ``COOKIE_FORMER``."""
+
+    name: Required[str]
+    path: str
+    domain: str | None
+    partitioned: bool | None
+
+
+class FastAuthSettings(TypedDict, total=False):
+    """The type of the ``FASTAUTH`` setting, for a project whose settings are type-checked::
+
+        from fastauth_django.conf import FastAuthSettings
+
+        FASTAUTH: FastAuthSettings = {"TOKEN_DELIVERY": "cookie"}
+
+    Importing it reads no setting and loads no model, so a settings module may.
+    """
+
+    TOKEN_DELIVERY: Delivery
+    COOKIE_NAME_ACCESS: str
+    COOKIE_NAME_REFRESH: str
+    COOKIE_SECURE: bool
+    COOKIE_HTTPONLY: bool
+    COOKIE_SAMESITE: SameSite
+    COOKIE_DOMAIN: str | None
+    CORS_ORIGINS: Strings
+    DEBUG: bool
+    ACCESS_TOKEN_TTL: Duration
+    REFRESH_TOKEN_TTL: Duration
+    REMEMBER_ME_TTL: Duration
+    SESSION_MAX_AGE: Duration | None
+    COOKIE_PATH_ACCESS: str
+    COOKIE_PATH_REFRESH: str
+    COOKIE_PARTITIONED: bool
+    CSRF_PROTECTION: Literal["origin", "token"] | None
+    REFRESH_GRACE: int
+    DEVICE_BINDING: Literal["optional", "required"] | None
+    BOUND_ACCESS_TOKEN_TTL: Duration
+    MAX_SESSIONS_PER_USER: int | None
+    ACCEPT_TOKENS_WITHOUT_SESSION: bool
+    COOKIE_FORMER: list[FormerCookieSettings] | tuple[FormerCookieSettings, ...]
+    SIGN_UP_ENABLED: bool
+    LOGIN_FAILURE_LIMIT: int
+    LOGIN_FAILURE_WINDOW: Duration
+    LOGIN_SERIALIZER: str | type[BaseSerializer[Any]]
+    REGISTER_SERIALIZER: str | type[BaseSerializer[Any]]
+    USER_SERIALIZER: str | type[BaseSerializer[Any]]
+    TOKEN_CLAIMS: str | Callable[[Any, dict[str, Any]], dict[str, Any]] | None
 
 
 @dataclass(frozen=True)
@@ -64,12 +125,13 @@ def _integer(low: int, high: int | None = None) -> Callable[[Any], int]:
     return clean
 
 
-def _choice(*choices: str, fold: bool = False) -> Callable[[Any], str]:
-    def clean(value: Any) -> str:
+def _choice(*choices: S, fold: bool = False) -> Callable[[Any], S]:
+    def clean(value: Any) -> S:
         chosen = _string(value).lower() if fold else _string(value)
-        if chosen not in choices:
-            raise ValueError
-        return chosen
+        for choice in choices:
+            if choice == chosen:
+                return choice
+        raise ValueError
 
     return clean
 
@@ -189,7 +251,7 @@ def _ttl_default(simplejwt_key: str, fallback: timedelta) -> Callable[[Settings]
 class Settings:
     """Typed, lazy view of ``settings.FASTAUTH``. Use the one instance, :data:`conf`."""
 
-    TOKEN_DELIVERY = Setting(
+    TOKEN_DELIVERY: Setting[Delivery] = Setting(
         Kind('"json" or "cookie"', _choice("json", "cookie")),
         "json",
         "How a token pair reaches the client: in the response body, or as two cookies and never in the body.",

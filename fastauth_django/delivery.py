@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -17,22 +17,26 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from . import cookies, csrf, device_binding, sessions
-from .conf import conf
+from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .models import AuthSession
 from .tokens import AccessToken, RefreshToken, SessionToken, TokenPair, epoch
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from rest_framework.request import Request
 
 Reason = AuthSession.RevokedReason
 TokenKind = TypeVar("TokenKind", bound=SessionToken)
 
 
 def sign_in(
-    request: Any,
+    request: HttpRequest | Request,
     response: HttpResponseBase,
-    user: sessions.User,
+    user: AbstractBaseUser,
     remember: bool = False,
     *,
-    token_delivery: str | None = None,
+    token_delivery: Delivery | None = None,
 ) -> TokenPair:
     """Start a session of ``user`` and deliver it on ``response``, whatever view made that response.
 
@@ -64,7 +68,11 @@ def sign_in(
 
 @sensitive_variables("refresh_token")
 def sign_out(
-    request: Any, response: HttpResponseBase, *, refresh_token: str | None = None, token_delivery: str | None = None
+    request: HttpRequest | Request,
+    response: HttpResponseBase,
+    *,
+    refresh_token: str | None = None,
+    token_delivery: Delivery | None = None,
 ) -> list[AuthSession]:
     """End every session whose token ``request`` carries, expired ones too, and clear the cookies on ``response``.
 
@@ -88,7 +96,11 @@ def sign_out(
 
 
 def update_session_auth_hash(
-    request: Any, response: HttpResponseBase, user: sessions.User, *, token_delivery: str | None = None
+    request: HttpRequest | Request,
+    response: HttpResponseBase,
+    user: AbstractBaseUser,
+    *,
+    token_delivery: Delivery | None = None,
 ) -> TokenPair:
     """After a project's own form has changed the password of ``user``: end every session, and start the caller's anew.
 
@@ -105,7 +117,7 @@ def update_session_auth_hash(
 
 
 def _start(
-    user: sessions.User, request: HttpRequest, response: HttpResponseBase, delivery: str, **how: Any
+    user: sessions.User, request: HttpRequest, response: HttpResponseBase, delivery: Delivery, **how: Any
 ) -> TokenPair:
     """Begin a session on ``response``. Where sessions are bound to devices, a browser is asked for its key."""
     deliver = issue_onto(response, delivery)
@@ -120,7 +132,7 @@ def _start(
     return sessions.start(user, request, issue, asks_for_key=True, **how)
 
 
-def issue_onto(response: HttpResponseBase, delivery: str) -> sessions.Issue[TokenPair]:
+def issue_onto(response: HttpResponseBase, delivery: Delivery) -> sessions.Issue[TokenPair]:
     """A function that mints a session's pair and delivers it on ``response``."""
 
     def issue(session: AuthSession, now: datetime) -> TokenPair:
@@ -152,7 +164,7 @@ def announce_signed_out(request: HttpRequest, ended: Iterable[AuthSession]) -> N
         user_logged_out.send(sender=user.__class__, request=request, user=user)
 
 
-def _http_request(request: Any) -> HttpRequest:
+def _http_request(request: HttpRequest | Request) -> HttpRequest:
     """Django's request: receivers of its signals, and packages such as django-axes, set attributes on it."""
     http_request: HttpRequest = getattr(request, "_request", request)
     return http_request

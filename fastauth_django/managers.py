@@ -15,8 +15,10 @@ from django.utils import timezone
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+    from .models import AuthSession
 
-class AuthSessionQuerySet(models.QuerySet[Any]):
+
+class AuthSessionQuerySet(models.QuerySet["AuthSession"]):
     def alive(self) -> AuthSessionQuerySet:
         """Sessions that neither were ended nor have run out."""
         return self.filter(revoked_at__isnull=True, expires_at__gt=timezone.now())
@@ -31,7 +33,7 @@ class _Join(NamedTuple):
     converters: list[tuple[int, Any, list[Callable[..., Any]]]]
 
 
-class AuthSessionManager(models.Manager[Any]):
+class AuthSessionManager(models.Manager["AuthSession"]):
     def __init__(self) -> None:
         super().__init__()
         self._joins: WeakKeyDictionary[BaseDatabaseWrapper, _Join] = WeakKeyDictionary()
@@ -46,7 +48,7 @@ class AuthSessionManager(models.Manager[Any]):
         """Sessions as the database that takes the writes has them: a replica may not know of a revocation yet."""
         return self.get_queryset().using(router.db_for_write(self.model))
 
-    def get_with_user(self, pk: UUID) -> Any:
+    def get_with_user(self, pk: UUID) -> AuthSession | None:
         """The session and its user in one query, or None where either is not to be found.
 
         The ORM takes longer to build this query than the database to answer it, so its text is built once per

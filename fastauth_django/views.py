@@ -23,7 +23,7 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 
 from . import cookies, csrf, device_binding, sessions
 from .authentication import CookieJWTAuthentication, challenge, refusal_of, remember_refusal
-from .conf import conf
+from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .delivery import (
     access_cookie_tokens,
@@ -59,7 +59,7 @@ class AuthView(APIView):
     """What all routes share: how tokens are delivered, and answers to refusals that have a code and lose nothing."""
 
     #: ``"json"`` or ``"cookie"`` for this view alone; ``FASTAUTH["TOKEN_DELIVERY"]`` if None.
-    token_delivery: str | None = None
+    token_delivery: Delivery | None = None
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -156,7 +156,7 @@ class ActView(AuthView):
                 raise csrf.refuse(request, suspicion)
 
     def sign_in(self, request: Request, response: Response, user: Any, *, remember: bool = False) -> Response:
-        delivery = "cookie" if self.delivers_cookies else "json"
+        delivery: Delivery = "cookie" if self.delivers_cookies else "json"
         pair = sign_in(request, response, user, remember, token_delivery=delivery)
         return self.answer(response, pair, in_cookies=self.delivers_cookies, user=user)
 
@@ -292,7 +292,7 @@ class LogoutView(ActView):
         self.refuse_forgery(request, token_can_be_sent=carries_cookie)
         refresh_token = self.read(RefreshSerializer).validated_data.get("refresh_token")
         response = Response({"message": _("Logged out")})
-        delivery = "cookie" if self.delivers_cookies else "json"
+        delivery: Delivery = "cookie" if self.delivers_cookies else "json"
         sign_out(request, response, refresh_token=refresh_token, token_delivery=delivery)
         return response
 

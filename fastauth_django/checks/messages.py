@@ -382,6 +382,15 @@ NO_CHALLENGE = Message(
     "Put 'fastauth_django.authentication.CookieJWTAuthentication' first.",
 )
 
+# --- Middleware ----------------------------------------------------------------------------------------------------
+
+AUTHENTICATION_LATE = Message(
+    "E037",
+    "{django} stands after {ours} in MIDDLEWARE and puts its own user in the place of the cookie's: whoever signed in "
+    "with cookies is anonymous in Django's views.",
+    "Put {ours} after it.",
+)
+
 # --- URLs ----------------------------------------------------------------------------------------------------------
 
 REFRESH_PATH = Message(

@@ -27,6 +27,8 @@ STATELESS_CLASS = "fastauth_django.authentication.CookieJWTStatelessUserAuthenti
 SESSION_CLASS = "rest_framework.authentication.SessionAuthentication"
 BASIC_CLASS = "rest_framework.authentication.BasicAuthentication"
 SIMPLEJWT_CLASS = "rest_framework_simplejwt.authentication.JWTAuthentication"
+AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+AUTH_COOKIE = "fastauth_django.middleware.AuthCookieMiddleware"
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 APP = "https://app.example.com"
 KEY = "k" * 32
@@ -823,6 +825,24 @@ URLS = [
     ),
 ]
 
+MIDDLEWARE = [
+    Case(
+        "E037",
+        "Django's middleware puts its user in the place of the cookie's",
+        middleware(CORS, AUTH_COOKIE, AUTHENTICATION),
+        middleware(CORS, AUTHENTICATION, AUTH_COOKIE),
+    ),
+    Case(
+        "E037",
+        "classes that a project derived",
+        middleware(CORS, f"{HERE}.OwnAuthCookieMiddleware", f"{HERE}.OwnAuthenticationMiddleware"),
+        middleware(CORS, f"{HERE}.OwnAuthenticationMiddleware", f"{HERE}.OwnAuthCookieMiddleware"),
+    ),
+    Case(
+        "E037", "told once", middleware(CORS, AUTH_COOKIE, AUTHENTICATION, AUTH_COOKIE), middleware(CORS, AUTH_COOKIE)
+    ),
+]
+
 PROXY_HEADER = {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}
 
 
@@ -917,6 +937,7 @@ CASES = [
     *KEYS,
     *LIFETIMES,
     *CLASSES,
+    *MIDDLEWARE,
     *URLS,
     *DEVICE_BINDING,
     *DEPLOYMENT,

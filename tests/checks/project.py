@@ -1,5 +1,6 @@
 """What a project may name in its settings, rightly or wrongly, for the checks to look at."""
 
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -14,6 +15,7 @@ from rest_framework_simplejwt.views import TokenObtainPairView
 
 from fastauth_django import views
 from fastauth_django.authentication import CookieJWTAuthentication
+from fastauth_django.middleware import AuthCookieMiddleware
 from fastauth_django.serializers import RegisterSerializer
 
 AUTH = path("auth/", include("fastauth_django.urls"))
@@ -135,6 +137,14 @@ class OwnLocMemCache(LocMemCache):
 
 class OwnCsrfMiddleware(CsrfViewMiddleware):
     """Django's own, derived."""
+
+
+class OwnAuthenticationMiddleware(AuthenticationMiddleware):
+    """Django's own, derived."""
+
+
+class OwnAuthCookieMiddleware(AuthCookieMiddleware):
+    """This app's, derived."""
 
 
 def function_middleware(get_response):

@@ -277,7 +277,7 @@ BARE_VARIABLES = {
     "_bearer_tokens: raw_token",
     "_read: raw_token",
     "_read: raw_tokens",
-    "CookieJWTAuthentication._authenticate_by_cookie: raw_token",
+    "CookieJWTAuthentication.authenticate_by_cookie: raw_token",
     "CookieJWTAuthentication.get_validated_token: raw_token",
     "SessionToken.read: raw_token",
     "SessionToken.__init__: token",
