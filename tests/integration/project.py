@@ -7,6 +7,7 @@ the file. What a page does not say, a test adds by itself, such as the address o
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,7 +17,10 @@ from django.core.management import call_command
 
 from tests.browser.servers import ROOT, Server
 
-STEP = re.compile(r"(?P<how>[Aa]t\s+the\s+end\s+of|[Ii]n)\s+`(?P<file>[\w./-]+)`:\n+```\w+\n(?P<code>.*?)^```", re.M | re.S)
+STEP = re.compile(
+    r"(?P<how>[Aa]t\s+the\s+end\s+of|[Ii]n)\s+`(?P<file>[\w./-]+)`:\n+```\w+\n(?P<code>.*?)^```", re.M | re.S
+)
+
 
 def steps(page: str, section: str | None = None) -> list[tuple[str, str, str]]:
     """What a page of the documentation, or one section of it, has its reader do: how, in which file, and the code."""
@@ -81,6 +85,11 @@ class Project:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
+
+    def take_tables_of(self, server: Server) -> "Project":
+        """Begin with a copy of that server's database: its tables need not be made again."""
+        shutil.copy(server.database, self.directory / "db.sqlite3")
+        return self
 
     def serve(
         self, *, users: Mapping[str, str] | None = None, certificate: Path | None = None, port: int = 0
