@@ -22,16 +22,36 @@ STEP = re.compile(
 )
 
 
-def steps(page: str, section: str | None = None) -> list[tuple[str, str, str]]:
-    """What a page of the documentation, or one section of it, has its reader do: how, in which file, and the code."""
+def text_of(page: str, section: str | None = None) -> str:
+    """A page of the documentation, or one section of it."""
     text = (ROOT / "docs" / page).read_text()
-    if section is not None:
-        _before, heading, text = text.partition(f"# {section}\n")
-        assert heading, f"{page} has no section {section!r}"
-        text = re.split(r"^##+ ", text, maxsplit=1, flags=re.M)[0]
-    found = [(step["how"].lower().split()[0], step["file"], step["code"]) for step in STEP.finditer(text)]
+    if section is None:
+        return text
+    _before, heading, rest = text.partition(f"# {section}\n")
+    assert heading, f"{page} has no section {section!r}"
+    return re.split(r"^##+ ", rest, maxsplit=1, flags=re.M)[0]
+
+
+def steps(page: str, section: str | None = None) -> list[tuple[str, str, str]]:
+    """What a page, or one section of it, has its reader do: how, in which file, and the code."""
+    found = [
+        (step["how"].lower().split()[0], step["file"], step["code"]) for step in STEP.finditer(text_of(page, section))
+    ]
     assert found, f"{page} has nothing to do"
     return found
+
+
+def table(page: str, section: str) -> list[tuple[list[str], list[str]]]:
+    """The names in the first two columns of a section's table, row by row."""
+    lines = [line for line in text_of(page, section).splitlines() if line.startswith("| ")]
+    assert len(lines) > 2, f"{section!r} of {page} has no table"
+    cells = [line.strip("| ").split(" | ") for line in lines[2:]]
+    return [(re.findall("`(.+?)`", first), re.findall("`(.+?)`", second)) for first, second, *_more in cells]
+
+
+def setting_names(names: list[str]) -> list[str]:
+    """Those of ``names`` that are spelled as settings are."""
+    return [name for name in names if re.fullmatch("[A-Z_]+", name)]
 
 
 class Project:
