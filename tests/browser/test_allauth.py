@@ -70,7 +70,7 @@ def serve(provider, certificate, tmp_path_factory):
             )
             for other in list(servers.values())[:1]:
                 project.take_tables_of(other)
-            servers[samesite, session_samesite] = project.serve(users={}, certificate=certificate)
+            servers[samesite, session_samesite] = project.serve("migrate", certificate=certificate)
         return servers[samesite, session_samesite]
 
     yield serve

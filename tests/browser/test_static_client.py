@@ -17,8 +17,8 @@ def server(certificate, tmp_path):
         is_missing("WhiteNoise")
     project = Project(tmp_path / "project").follow("quickstart.md").follow("integrations/static-client.md")
     project.configure("ALLOWED_HOSTS = ['app.example.test']")
-    project.manage("collectstatic", "--no-input")
-    server = project.serve(users={"ada": PASSWORD}, certificate=certificate)
+    project.manage("collectstatic", "--no-input", "--ignore", "admin", "--ignore", "rest_framework")
+    server = project.serve("migrate", users={"ada": PASSWORD}, certificate=certificate)
     yield server
     server.stop()
 

@@ -37,8 +37,8 @@ def serve():
     """Run a project until the module's tests are over; returns its server."""
     with ExitStack() as stack:
 
-        def serve(project: Project, **options):
-            server = project.serve(**options)
+        def serve(project: Project, *commands, **options):
+            server = project.serve(*commands, **options)
             stack.callback(server.stop)
             return server
 

@@ -112,13 +112,21 @@ class Project:
         return self
 
     def serve(
-        self, *, users: Mapping[str, str] | None = None, certificate: Path | None = None, port: int = 0
+        self,
+        *commands: str,
+        users: Mapping[str, str] | None = None,
+        certificate: Path | None = None,
+        port: int = 0,
     ) -> "ProjectServer":
-        """The project on a server, after a silent ``manage.py check``.
+        """The project on a server, after a silent ``manage.py check`` and the ``commands``.
 
-        With ``users``, accounts by name and password, it makes the tables first, and those accounts.
+        ``users`` are accounts to make, by name and password. They need tables: ``migrate`` is a command of its own.
         """
-        environment = {**self.variables, "PROJECT_USERS": json.dumps(users)}
+        environment = {
+            **self.variables,
+            "PROJECT_COMMANDS": json.dumps(commands),
+            "PROJECT_USERS": json.dumps(users or {}),
+        }
         return ProjectServer(self.directory, environment, self.directory / "db.sqlite3", certificate, port)
 
 

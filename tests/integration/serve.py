@@ -1,9 +1,10 @@
-"""A project on the server of the browser tests, checked and with its tables made in the same process: it starts sooner.
+"""A project on the server of the browser tests, checked and prepared in the same process: it starts sooner.
 
-It answers with what the project has, and not with the static files that ``runserver`` adds. ``PROJECT_USERS`` is JSON:
-accounts to make, by name and password, or null where the project has no tables.
+It answers with what the project has, and not with the static files that ``runserver`` adds. ``PROJECT_COMMANDS`` and
+``PROJECT_USERS`` are JSON: what ``manage.py`` has to do before, and accounts to make, by name and password.
 """
 
+import importlib
 import json
 import os
 from io import StringIO
@@ -18,9 +19,9 @@ from tests.browser import serve
 if __name__ == "__main__":
     django.setup()
     call_command("check", fail_level="WARNING", stdout=StringIO())  # stdout is for the port alone
-    users = json.loads(os.environ["PROJECT_USERS"])
-    if users is not None:
-        call_command("migrate", verbosity=0)
-        for name, password in users.items():
-            get_user_model().objects.create_user(name, f"{name}@example.com", password)
+    for command in json.loads(os.environ["PROJECT_COMMANDS"]):
+        call_command(*command.split(), verbosity=0)
+        importlib.invalidate_caches()  # It may have written migrations.
+    for name, password in json.loads(os.environ["PROJECT_USERS"]).items():
+        get_user_model().objects.create_user(name, f"{name}@example.com", password)
     serve.main(get_wsgi_application)

@@ -41,7 +41,7 @@ def project(make_site):
 
 @pytest.fixture(scope="module")
 def server(project, serve):
-    return serve(project, users={"ada": PASSWORD})
+    return serve(project, "migrate", users={"ada": PASSWORD})
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_nobody_is_left_signed_in_to_djangos_session(visitor):
 def test_without_the_adapter_somebody_would_be(make_site, server, serve, visit):
     """Or the test above could not fail."""
     site = make_site().configure("del ACCOUNT_ADAPTER").take_tables_of(server)
-    visitor = visit(serve(site, users={}))
+    visitor = visit(serve(site, "migrate"))
 
     visitor.get(consent(visitor))
 

@@ -12,7 +12,7 @@ ALLOW_ORIGIN, ALLOW_CREDENTIALS = "Access-Control-Allow-Origin", "Access-Control
 
 @pytest.fixture(scope="module")
 def server(make_project, serve):
-    return serve(make_project().follow("quickstart.md").follow(PAGE), users={"ada": PASSWORD})
+    return serve(make_project().follow("quickstart.md").follow(PAGE), "migrate", users={"ada": PASSWORD})
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ SAME_KEY = 'SECRET_KEY = "of the project, before and after, and long enough for 
 def before(need, make_project, serve):
     need("dj_rest_auth")
     project = make_project().follow(PAGE, "Where you come from").configure(SAME_KEY)
-    return serve(project, users={"ada": PASSWORD, "bob": PASSWORD})
+    return serve(project, "migrate", users={"ada": PASSWORD, "bob": PASSWORD})
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def migrated(before, make_project):
 
 @pytest.fixture(scope="module")
 def after(migrated, serve):
-    return serve(migrated, users={})
+    return serve(migrated, "migrate")
 
 
 @pytest.fixture

@@ -48,12 +48,12 @@ def make_site(make_project):
 
 @pytest.fixture(scope="module")
 def before(make_site, serve):
-    return serve(make_site("Where you come from"), users={"ada": PASSWORD})
+    return serve(make_site("Where you come from"), "migrate", users={"ada": PASSWORD})
 
 
 @pytest.fixture(scope="module")
 def after(make_site, before, serve):
-    return serve(make_site("Steps").take_tables_of(before), users={})
+    return serve(make_site("Steps").take_tables_of(before), "migrate")
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_an_old_refresh_token_buys_nothing(moved_ada, after, visit):
 
 def test_the_names_can_stay(make_site, before, old_ada, serve):
     names = 'FASTAUTH.update(COOKIE_NAME_ACCESS="access", COOKIE_NAME_REFRESH="refresh", COOKIE_FORMER=[])'
-    server = serve(make_site("Steps").configure(names).take_tables_of(before), users={})
+    server = serve(make_site("Steps").configure(names).take_tables_of(before), "migrate")
     old_ada.origin = server.origin("127.0.0.1")
 
     old_ada.sign_in(username="ada", password=PASSWORD)

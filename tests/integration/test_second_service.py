@@ -39,7 +39,7 @@ def signing(algorithm, key_files, make_project, serve):
     for name, text in key_files[algorithm].items():
         project.write(f"keys/{name}", text, append=False)
     project.follow(PAGE, "The site that signs").configure(f"SIMPLE_JWT['ALGORITHM'] = {algorithm!r}")
-    return serve(project, users={"ada": PASSWORD})
+    return serve(project, "migrate", users={"ada": PASSWORD})
 
 
 @pytest.fixture(scope="module", params=["URL", "file"])

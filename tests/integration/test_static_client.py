@@ -12,8 +12,8 @@ def server(need, make_project, serve):
     need("whitenoise")
     project = make_project().follow("quickstart.md").follow("integrations/static-client.md")
     project.configure("ALLOWED_HOSTS = ['127.0.0.1']")
-    project.manage("collectstatic", "--no-input")
-    return serve(project, users={})
+    project.manage("collectstatic", "--no-input", "--ignore", "admin", "--ignore", "rest_framework")
+    return serve(project, "migrate")
 
 
 @pytest.fixture
