@@ -2,6 +2,8 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from time import monotonic
+from types import SimpleNamespace
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -9,7 +11,13 @@ import jwt
 import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_public_key,
+)
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 from rest_framework.test import APIRequestFactory
@@ -633,8 +641,13 @@ def pem(private_key) -> dict[str, str]:
 def key_pairs() -> dict[str, dict[str, str]]:
     return {
         "RS256": pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
+        "another RS256": pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
         "ES256": pem(ec.generate_private_key(ec.SECP256R1())),
     }
+
+
+def public_key(key_pair: dict[str, str]):
+    return load_pem_public_key(key_pair["VERIFYING_KEY"].encode())
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
@@ -685,7 +698,11 @@ class TestKeysFromAServer:
         keys = {"keys": [{**jwk, "kid": "today", "use": "sig"}]}
         monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda client: keys)
         settings.SIMPLE_JWT = {"ALGORITHM": "RS256", "JWK_URL": "https://keys.example.com/jwks.json"}
-        return lambda kid: signed(claims_of(app.access), key_pair["SIGNING_KEY"], "RS256", headers={"kid": kid})
+
+        def foreign_token(kid, key_pair=key_pair):
+            return signed(claims_of(app.access), key_pair["SIGNING_KEY"], "RS256", headers={"kid": kid})
+
+        return foreign_token
 
     def test_a_token_that_a_published_key_signed_is_accepted(self, app, foreign_token):
         app.access = foreign_token("today")
@@ -696,6 +713,20 @@ class TestKeysFromAServer:
         app.access = foreign_token("tomorrow")
 
         assert refusal(app.get("/stateless")) == (401, "token_invalid")
+
+    def test_a_new_key_of_that_host_is_fetched_when_a_token_names_it(self, app, foreign_token, key_pairs, monkeypatch):
+        first, second = (public_jwk("RS256", public_key(key_pairs[name])) for name in ("RS256", "another RS256"))
+        monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda client: {"keys": [first]})
+        app.access = foreign_token(first["kid"])
+        assert app.get("/stateless").status_code == 200
+
+        monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda client: {"keys": [second]})
+        # PyJWT 2.15 fetches for an unknown name at most once in 30 seconds, by a clock that the tests do not stop.
+        later = SimpleNamespace(monotonic=lambda: monotonic() + 31)
+        monkeypatch.setattr("jwt.jwks_client.time", later, raising=False)
+        app.access = foreign_token(second["kid"], key_pairs["another RS256"])
+
+        assert app.get("/stateless").status_code == 200
 
     @pytest.mark.parametrize("answer", [{"keys": []}, {"keys": [{"kty": "EC"}]}, {}, []])
     def test_a_host_that_publishes_no_key_makes_every_token_unknown(self, app, foreign_token, monkeypatch, answer):
