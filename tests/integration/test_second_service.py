@@ -121,6 +121,17 @@ def test_another_sites_form_cannot_use_the_cookie(ada, caller):
     assert (response.status_code, response.json()["code"]) == (403, "csrf_failed")
 
 
+def test_the_end_of_a_session_is_not_noticed_there(signing, caller, visit):
+    """The page says so: the price of asking no database."""
+    leaving = visit(signing)
+    leaving.sign_in(username="ada", password=PASSWORD)
+    token = leaving.cookies["access_token"]
+    assert leaving.post("/auth/logout").status_code == 200
+
+    assert leaving.get("/auth/me", headers=bearer(token)).status_code == 401
+    assert caller.get("/orders/", headers=bearer(token)).status_code == 200
+
+
 @pytest.mark.usefixtures("service")
 def test_the_private_key_is_not_published(signing, visit):
     (published,) = visit(signing).get("/.well-known/jwks.json").json()["keys"]
