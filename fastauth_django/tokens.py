@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4, uuid5
 
@@ -26,6 +27,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from .conf import conf
 from .exceptions import TokenExpired, TokenInvalid
+from .jwk import public_jwk
 
 if TYPE_CHECKING:
     from .models import AuthSession
@@ -49,8 +51,30 @@ class FallbackTokenBackend(TokenBackend):
 
     @sensitive_variables()
     def encode(self, payload: dict[str, Any]) -> str:
-        """The signed token that says ``payload``."""
-        return super().encode(payload)
+        """The signed token that says ``payload``.
+
+        Where a key pair signs, the header names it (``kid``, RFC 7515, section 4.1.4), as simplejwt's own backend does
+        not: a service with ``JWK_URL`` finds the public key by that name.
+        """
+        claims = dict(payload)
+        if self.audience is not None:
+            claims["aud"] = self.audience
+        if self.issuer is not None:
+            claims["iss"] = self.issuer
+        return jwt.encode(
+            claims,
+            self.prepared_signing_key,
+            algorithm=self.algorithm,
+            headers=None if self.public_jwk is None else {"kid": self.public_jwk["kid"]},
+            json_encoder=self.json_encoder,
+        )
+
+    @cached_property
+    def public_jwk(self) -> dict[str, str] | None:
+        """The key by which others verify what this backend signs; None where they would need the signing key itself."""
+        if self.algorithm.startswith("HS"):
+            return None
+        return public_jwk(self.algorithm, self.prepared_signing_key)
 
     @sensitive_variables()
     def decode(self, token: Any, verify: bool = True, *, verify_exp: bool = True) -> dict[str, Any]:
@@ -85,7 +109,8 @@ class FallbackTokenBackend(TokenBackend):
             raise TokenBackendExpiredToken("Token is expired") from error
         # PyJWT lets a few of Python's own errors through, for claims such as "exp": Infinity. With JWK_URL the token is
         # read before its key is known, so garbage fails there already.
-        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        # A JWK_URL that answers without any key it can use is no fault of the token, and no reason for a 500 either.
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise TokenBackendError("Token is invalid") from error
         raise TokenBackendError("Token is invalid")
 
@@ -133,6 +158,17 @@ def _forget_backend(*, setting: str, **kwargs: Any) -> None:
 
 
 setting_changed.connect(_forget_backend)
+
+
+def jwk_set() -> dict[str, Any]:
+    """The JWK Set (RFC 7517, section 5) of the key pair that signs, for a view at which other services fetch it.
+
+    Raises ``ImproperlyConfigured`` where a shared secret signs (HS256): that must not be published.
+    """
+    jwk = token_backend().public_jwk
+    if jwk is None:
+        raise ImproperlyConfigured("Only a key pair can be published: set SIMPLE_JWT['ALGORITHM'] to RS256 or ES256.")
+    return {"keys": [jwk]}
 
 
 def epoch(moment: datetime) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "SECURITY.md"])
+PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "SECURITY.md"])
 SOURCES = "\n".join(path.read_text() for path in ROOT.glob("tests/**/*.py"))
 FILES = {path.name for path in ROOT.glob("tests/**/*.py")}
 

@@ -2,14 +2,22 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from time import monotonic
+from types import SimpleNamespace
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 import jwt
 import pytest
 import time_machine
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_public_key,
+)
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 from rest_framework.test import APIRequestFactory
@@ -17,8 +25,9 @@ from rest_framework_simplejwt.tokens import AccessToken as PlainAccessToken
 from rest_framework_simplejwt.tokens import RefreshToken as PlainRefreshToken
 from rest_framework_simplejwt.views import TokenRefreshView
 
+from fastauth_django.jwk import public_jwk
 from fastauth_django.models import AuthSession
-from fastauth_django.tokens import AccessToken, RefreshToken, SessionToken, TokenPair, user_id_of
+from fastauth_django.tokens import AccessToken, RefreshToken, SessionToken, TokenPair, jwk_set, user_id_of
 from tests.clients import ACCESS, REFRESH, NativeApp
 
 OTHER_KEY = "another key of the tests, also long enough for HS256"
@@ -632,8 +641,13 @@ def pem(private_key) -> dict[str, str]:
 def key_pairs() -> dict[str, dict[str, str]]:
     return {
         "RS256": pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
+        "another RS256": pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
         "ES256": pem(ec.generate_private_key(ec.SECP256R1())),
     }
+
+
+def public_key(key_pair: dict[str, str]):
+    return load_pem_public_key(key_pair["VERIFYING_KEY"].encode())
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
@@ -684,7 +698,11 @@ class TestKeysFromAServer:
         keys = {"keys": [{**jwk, "kid": "today", "use": "sig"}]}
         monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda client: keys)
         settings.SIMPLE_JWT = {"ALGORITHM": "RS256", "JWK_URL": "https://keys.example.com/jwks.json"}
-        return lambda kid: signed(claims_of(app.access), key_pair["SIGNING_KEY"], "RS256", headers={"kid": kid})
+
+        def foreign_token(kid, key_pair=key_pair):
+            return signed(claims_of(app.access), key_pair["SIGNING_KEY"], "RS256", headers={"kid": kid})
+
+        return foreign_token
 
     def test_a_token_that_a_published_key_signed_is_accepted(self, app, foreign_token):
         app.access = foreign_token("today")
@@ -696,11 +714,104 @@ class TestKeysFromAServer:
 
         assert refusal(app.get("/stateless")) == (401, "token_invalid")
 
+    def test_a_new_key_of_that_host_is_fetched_when_a_token_names_it(self, app, foreign_token, key_pairs, monkeypatch):
+        first, second = (public_jwk("RS256", public_key(key_pairs[name])) for name in ("RS256", "another RS256"))
+        monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda client: {"keys": [first]})
+        app.access = foreign_token(first["kid"])
+        assert app.get("/stateless").status_code == 200
+
+        monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda client: {"keys": [second]})
+        # PyJWT 2.15 fetches for an unknown name at most once in 30 seconds, by a clock that the tests do not stop.
+        later = SimpleNamespace(monotonic=lambda: monotonic() + 31)
+        monkeypatch.setattr("jwt.jwks_client.time", later, raising=False)
+        app.access = foreign_token(second["kid"], key_pairs["another RS256"])
+
+        assert app.get("/stateless").status_code == 200
+
+    @pytest.mark.parametrize("answer", [{"keys": []}, {"keys": [{"kty": "EC"}]}, {}, []])
+    def test_a_host_that_publishes_no_key_makes_every_token_unknown(self, app, foreign_token, monkeypatch, answer):
+        """Not a 500: public views go on."""
+        monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda client: answer)
+        app.access = foreign_token("today")
+
+        assert refusal(app.get("/stateless")) == (401, "token_invalid")
+
     @pytest.mark.parametrize("garbage", ["garbage", "a.b.c", "W1tb.e30.e30"])
     def test_garbage_is_refused_before_a_key_can_be_looked_for(self, app, foreign_token, garbage):
         app.access = garbage
 
         assert refusal(app.get("/stateless")) == (401, "token_invalid")
+
+
+class TestKeysForOthers:
+    """The key pair that signs, as a JWK Set for services with a ``JWK_URL``."""
+
+    @pytest.fixture(params=["RS256", "ES256", "EdDSA"])
+    def key_pair(self, request, settings, key_pairs) -> dict[str, str]:
+        pairs = {**key_pairs, "EdDSA": pem(ed25519.Ed25519PrivateKey.generate())}
+        settings.FASTAUTH = {}
+        settings.SIMPLE_JWT = {"ALGORITHM": request.param, **pairs[request.param]}
+        return settings.SIMPLE_JWT
+
+    def test_a_service_that_fetches_it_accepts_our_tokens(self, settings, native_app, account, key_pair, monkeypatch):
+        native_app.sign_in(account)
+        published = json.loads(json.dumps(jwk_set()))
+        monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda client: published)
+
+        settings.SIMPLE_JWT = {"ALGORITHM": key_pair["ALGORITHM"], "JWK_URL": "https://keys.example.com/jwks.json"}
+
+        assert native_app.get("/stateless").status_code == 200
+
+    def test_both_tokens_name_it(self, native_app, account, key_pair):
+        native_app.sign_in(account)
+
+        (published,) = jwk_set()["keys"]
+
+        for token in (native_app.access, native_app.refresh_token):
+            assert jwt.get_unverified_header(token)["kid"] == published["kid"]
+
+    def test_nothing_in_it_is_secret(self, key_pair):
+        (published,) = jwk_set()["keys"]
+
+        assert set(published) <= {"kty", "n", "e", "crv", "x", "y", "use", "alg", "kid"}
+        assert not jwt.PyJWK(published).key.__class__.__name__.endswith("PrivateKey")
+
+    def test_another_key_has_another_name(self, settings, key_pair, key_pairs):
+        first = jwk_set()["keys"][0]["kid"]
+
+        settings.SIMPLE_JWT = {"ALGORITHM": "ES256", **pem(ec.generate_private_key(ec.SECP256R1()))}
+
+        assert jwk_set()["keys"][0]["kid"] != first
+
+    def test_audience_and_issuer_are_written_as_ever(self, settings, native_app, account, key_pair):
+        settings.SIMPLE_JWT = {**key_pair, **PARTIES}
+        native_app.sign_in(account)
+
+        claims = claims_of(native_app.access)
+
+        assert (claims["aud"], claims["iss"]) == (PARTIES["AUDIENCE"], PARTIES["ISSUER"])
+        assert native_app.get("/private").status_code == 200
+
+    def test_a_shared_secret_is_never_published(self, native_app, account, settings):
+        settings.FASTAUTH = {}
+        native_app.sign_in(account)
+
+        with pytest.raises(ImproperlyConfigured, match="key pair"):
+            jwk_set()
+        assert "kid" not in jwt.get_unverified_header(native_app.access)
+
+
+def test_a_key_is_named_by_its_thumbprint():
+    """The example of RFC 7638, section 3.1."""
+    modulus = (
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3"
+        "oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdA"
+        "ZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-"
+        "kEgU8awapJzKnqDKgw"
+    )
+    key = jwt.PyJWK({"kty": "RSA", "n": modulus, "e": "AQAB"}, "RS256").key
+
+    assert public_jwk("RS256", key)["kid"] == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
 
 # --- Audience and issuer -------------------------------------------------------------------------------------------

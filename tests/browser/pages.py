@@ -44,6 +44,14 @@ class QuietServer(ThreadingHTTPServer):
         """Browsers open connections ahead of need and drop them."""
 
 
+def serve_tls(server: ThreadingHTTPServer, certificate: Path) -> None:
+    """Have ``server`` speak TLS from now on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    # The handshake belongs to the connection's own thread: one slow client must not stop the others.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+
+
 class Pages:
     """``pages.origin("app.example.test")`` is an origin whose ``/page`` is the front end. Its other paths are blank."""
 
@@ -52,12 +60,7 @@ class Pages:
         self.server = QuietServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_port
         if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            # The handshake belongs to the connection's own thread: one slow client must not stop the others.
-            self.server.socket = context.wrap_socket(
-                self.server.socket, server_side=True, do_handshake_on_connect=False
-            )
+            serve_tls(self.server, certificate)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
 

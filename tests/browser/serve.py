@@ -78,7 +78,7 @@ class Watched:
             self.log.flush()
 
 
-def main():
+def main(make_application=lambda: StaticFilesHandler(get_wsgi_application())):
     parser = argparse.ArgumentParser()
     parser.add_argument("log", type=argparse.FileType("a"))
     parser.add_argument("--certificate")
@@ -88,7 +88,7 @@ def main():
     gates = Gates()
     server = ThreadedWSGIServer(("127.0.0.1", options.port), Handler)
     scheme = "https" if options.certificate else "http"
-    server.set_app(Watched(StaticFilesHandler(get_wsgi_application()), scheme, options.log, gates))
+    server.set_app(Watched(make_application(), scheme, options.log, gates))
     if options.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(options.certificate)

@@ -31,6 +31,8 @@ class Seen:
 class Server:
     """A project that runs. ``server.origin("app.example.test")`` is its origin under that name."""
 
+    module = "tests.browser.serve"
+
     def __init__(
         self, directory: Path, environment: dict[str, str], database: Path, certificate: Path | None, port: int = 0
     ) -> None:
@@ -39,7 +41,7 @@ class Server:
         self.log = directory / f"{uuid4()}.log"
         self.log.touch()
         errors = self.log.with_suffix(".err")
-        command = [sys.executable, "-m", "tests.browser.serve", str(self.log), "--port", str(port)]
+        command = [sys.executable, "-m", self.module, str(self.log), "--port", str(port)]
         if certificate:
             command += ["--certificate", str(certificate)]
         with errors.open("w") as stderr:

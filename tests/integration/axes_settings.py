@@ -1,16 +1,10 @@
-"""The settings of the test suite, with django-axes put in as its documentation says. Nothing of ours is changed."""
+"""The settings of the test suite, with django-axes put in as the page of the documentation says."""
 
+from tests.integration.project import steps
 from tests.settings import *  # noqa: F403
-from tests.settings import FASTAUTH, INSTALLED_APPS, MIDDLEWARE
+from tests.settings import FASTAUTH
 
-INSTALLED_APPS = [*INSTALLED_APPS, "axes"]
-MIDDLEWARE = [*MIDDLEWARE, "axes.middleware.AxesMiddleware"]
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
-AXES_FAILURE_LIMIT = 3
-AXES_COOLOFF_TIME = 1
-AXES_RESET_ON_SUCCESS = True
+[(_how, _file, _code)] = steps("integrations/axes.md")
+exec(_code)  # noqa: S102
 # Each limit by itself: ours is out of the way unless a test says otherwise.
 FASTAUTH = {**FASTAUTH, "LOGIN_FAILURE_LIMIT": 1000}

@@ -1,0 +1,25 @@
+"""Public keys as others fetch them: JSON Web Keys (RFC 7517), each named by its own thumbprint (RFC 7638)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import jwt
+
+#: What makes up a key of each type, and so its thumbprint (RFC 7638, section 3.2; RFC 8037, section 2).
+MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
+
+
+def public_jwk(algorithm: str, key: Any) -> dict[str, str]:
+    """The public half of ``key``, a private or public key as PyJWT prepares it for ``algorithm``, as a JWK.
+
+    Its ``kid`` is the key's thumbprint: whoever has the key comes to the same name, and a new key has a new one.
+    """
+    public_key = key.public_key() if hasattr(key, "public_key") else key
+    whole: dict[str, Any] = jwt.PyJWS().get_algorithm_by_name(algorithm).to_jwk(public_key, as_dict=True)
+    jwk = {name: str(whole[name]) for name in MEMBERS[whole["kty"]]}
+    canonical = json.dumps(jwk, sort_keys=True, separators=(",", ":")).encode()
+    thumbprint = jwt.utils.base64url_encode(hashlib.sha256(canonical).digest()).decode()
+    return {**jwk, "use": "sig", "alg": algorithm, "kid": thumbprint}
