@@ -8,19 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.documentation.pages import page
+from tests.documentation.playing import QUICK_HASHER, after_quick_start
 from tests.documentation.project import Project
 
 
 @pytest.fixture(scope="session")
 def quick_start(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project after the quick start of the README, migrated."""
-    project = Project(tmp_path_factory.mktemp("quick-start") / "mysite").start()
-    settings, urls = (block for block in page("README.md").blocks if block.language == "python")
-    project.append(project.settings, settings.code)
-    project.append(project.urls, urls.code)
-    project.run("python manage.py migrate --verbosity 0")
-    return project
+    return after_quick_start(tmp_path_factory.mktemp("quick-start") / "mysite")
 
 
 @pytest.fixture
@@ -31,7 +26,7 @@ def make_project(quick_start: Project, tmp_path: Path) -> Iterator:
 
     def make_project(settings: str = "") -> Project:
         project = quick_start.copy(tmp_path / f"mysite-{next(numbers)}")
-        project.append(project.settings, settings)
+        project.append(project.settings, QUICK_HASHER + settings)
         made.append(project)
         return project
 

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 #: Fences that are the site's own language: tables of contents, reference tables, pictures.
 DIRECTIVE = re.compile(r"\{[\w:-]+\}")
 FENCE = re.compile(
-    r"(?P<mark><!-- not run: (?P<reason>.+?) -->\n\s*)?(?P<indent>[ ]*)```(?P<language>\S+)[^\n]*\n(?P<code>.*?)^[ ]*```$",
+    r"(?P<mark><!-- not run: (?P<reason>.+?) -->\n\s*)?"
+    r"[ ]*```(?P<language>\S+)[^\n]*\n(?P<code>.*?)^[ ]*```$",
     re.DOTALL | re.MULTILINE,
 )
 

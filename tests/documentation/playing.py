@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
-from tests.documentation.pages import Block
+from tests.documentation.pages import Block, page
 from tests.documentation.project import Answer, Project
 
 INSTALL = "python -m pip install ."
+#: The hasher of this suite: a real one takes most of the time of a test that signs in.
+QUICK_HASHER = 'PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]\n'
 
 
 def play(project: Project, blocks: Iterable[Block], install: Callable[[], object]) -> list[Answer]:
@@ -33,3 +36,13 @@ def play(project: Project, blocks: Iterable[Block], install: Callable[[], object
             elif command != "cd mysite":
                 project.run(command)
     return answers
+
+
+def after_quick_start(directory: Path) -> Project:
+    """A new project with what the README says, migrated."""
+    project = Project(directory).start()
+    settings, urls = (block for block in page("README.md").blocks if block.language == "python")
+    project.append(project.settings, settings.code)
+    project.append(project.urls, urls.code)
+    project.run("python manage.py migrate --verbosity 0")
+    return project

@@ -101,9 +101,9 @@ class Project:
         headers = [(name, value.strip()) for name, _colon, value in (line.partition(":") for line in lines)]
         return Answer(int(status.split()[1]), headers, body)
 
-    def probe(self, *arguments: str, **options: Any) -> dict[str, Any]:
-        """Check the project, and let somebody sign up, sign in, refresh and sign out: ``tests/documentation/probe.py``."""
-        command = [self.python, str(PROBE), *arguments, json.dumps(options)]
+    def probe(self, **options: Any) -> dict[str, Any]:
+        """Check the project and let somebody sign up, sign in, refresh and sign out: :mod:`tests.documentation.probe`."""
+        command = [self.python, str(PROBE), json.dumps(options)]
         done = subprocess.run(command, cwd=self.directory, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

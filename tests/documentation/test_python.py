@@ -47,7 +47,7 @@ def test_receiver_warns_the_owner(make_project):
     )
     project.append(project.urls, RECEIVER.code)
     twice = (
-        "from django.test import Client; client = Client();"
+        "from django.test import Client; client = Client(SERVER_NAME='localhost');"
         "pair = client.post('/auth/register', {'username': 'ada', 'email': 'ada@example.com',"
         " 'password': 'correct horse battery'}).json();"
         "print([client.post('/auth/refresh', {'refresh_token': pair['refresh_token']}).status_code for _ in range(2)])"

@@ -64,11 +64,11 @@ def test_quick_start_works_as_written(project, installed):
 
 
 def test_view_of_the_page_is_for_who_is_signed_in(make_project):
-    project = make_project('REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] = ["rest_framework.permissions.IsAuthenticated"]')
-    (project.directory / "mysite/views.py").write_text(VIEW.code)
-    project.append(
-        project.urls, 'from mysite.views import Hello\n\nurlpatterns += [path("hello", Hello.as_view())]\n'
+    project = make_project(
+        'REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] = ["rest_framework.permissions.IsAuthenticated"]'
     )
+    (project.directory / "mysite/views.py").write_text(VIEW.code)
+    project.append(project.urls, 'from mysite.views import Hello\n\nurlpatterns += [path("hello", Hello.as_view())]\n')
     project.runserver()
 
     before = project.curl("curl -b jar http://127.0.0.1:8000/hello")
