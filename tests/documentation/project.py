@@ -102,7 +102,7 @@ class Project:
         return Answer(int(status.split()[1]), headers, body)
 
     def probe(self, **options: Any) -> dict[str, Any]:
-        """Check the project and let somebody sign up, sign in, refresh and sign out: :mod:`tests.documentation.probe`."""
+        """Check the project and let somebody sign up, in and out: :mod:`tests.documentation.probe`."""
         command = [self.python, str(PROBE), json.dumps(options)]
         done = subprocess.run(command, cwd=self.directory, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -27,6 +27,7 @@ SERVICE, TIMER = DEPLOYMENT.take("ini", under="Cleaning up")
 HOST_NAMES, FORMER = DEPLOYMENT.take("python", under="Cookie names")
 [CORS] = DEPLOYMENT.take("python", under="Front ends on another origin")
 
+NO_LOG = 'LOGGING = {"version": 1, "loggers": {"fastauth_django": {"level": "CRITICAL"}}}\n'
 SIGNED_IN = {"register": 201, "login": 200, "me": 200, "refresh": 200, "sessions": 200, "logout": 200}
 PRODUCTION = f"DEBUG = False\n{PROXY.code}"
 
@@ -57,9 +58,7 @@ def test_front_end_on_another_origin_can_sign_in(make_project):
 def test_sign_in_goes_on_while_the_shared_cache_is_away(make_project):
     """No Redis listens here: the settings are read, and what the page says of a cache that is away is true."""
     project = make_project(PRODUCTION + CACHE.code.replace("6379", str(free_port())))
-    project.append(
-        project.settings, "LOGGING = {'version': 1, 'loggers': {'fastauth_django': {'level': 'CRITICAL'}}}\n"
-    )
+    project.append(project.settings, NO_LOG)
 
     result = project.probe()
 
@@ -87,9 +86,8 @@ def test_planned_change_of_the_key_keeps_everybody_signed_in(make_project):
 
 
 def former_key(project):
-    return project.run(
-        'python manage.py shell --no-imports -c "from django.conf import settings; print(settings.SECRET_KEY)"'
-    ).strip()
+    print_it = "from django.conf import settings; print(settings.SECRET_KEY)"
+    return project.run(f'python manage.py shell --no-imports -c "{print_it}"').strip()
 
 
 # --- nginx ---------------------------------------------------------------------------------------------------------

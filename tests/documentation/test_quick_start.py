@@ -85,10 +85,9 @@ def test_json_routes_of_the_page_serve_a_client_without_cookies(make_project):
     project.runserver()
     project.curl(SIGN_UP)
     as_json = "-H 'Content-Type: application/json' -d"
+    credentials = '{"username": "ada", "password": "correct horse battery"}'
 
-    login = project.curl(
-        f"""curl http://127.0.0.1:8000/app/login {as_json} '{{"username": "ada", "password": "correct horse battery"}}'"""
-    )
+    login = project.curl(f"curl http://127.0.0.1:8000/app/login {as_json} '{credentials}'")
     refresh_token = login.json()["refresh_token"]
     refresh = project.curl(
         f"""curl http://127.0.0.1:8000/app/refresh {as_json} '{{"refresh_token": "{refresh_token}"}}'"""
