@@ -14,6 +14,7 @@ TAKEN_BY = {
     "docs/quickstart.md": ["tests/documentation/test_quick_start.py", "tests/browser/test_documentation.py"],
     "docs/deployment.md": ["tests/documentation/test_deployment.py"],
     "docs/http.md": ["tests/documentation/test_http.py"],
+    "docs/languages.md": ["tests/test_languages.py"],
     "docs/other-origins.md": ["tests/documentation/test_settings.py"],
     "docs/python.md": ["tests/documentation/test_python.py"],
     "docs/settings.md": ["tests/documentation/test_settings.py"],
