@@ -53,7 +53,7 @@ class Peer:
 
 
 class FastAuth(Peer):
-    label, distribution = "fastauth_django", "fastauth-django"
+    label, distribution = "this app", "fastauth-django"
     setup = '`TOKEN_DELIVERY = "cookie"`, everything else by default.'
     uses_cookies = True
     apps = ["rest_framework", "fastauth_django"]
