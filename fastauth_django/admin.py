@@ -36,12 +36,12 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(AuthSession)
 class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["id", "user", "created_at", "rotated_at", "expires_at", "state", "ip_address"]
-    list_filter = [StateFilter, "revoked_reason", "remember"]
+    list_display = ["id", "user", "created_at", "rotated_at", "expires_at", "state", "device_bound", "ip_address"]
+    list_filter = [StateFilter, ("device_bound_at", admin.EmptyFieldListFilter), "revoked_reason", "remember"]
     list_select_related = ["user"]
     ordering = ["-rotated_at"]
     actions = ["end_selected_sessions"]
-    exclude = ["auth_hash"]
+    exclude = ["auth_hash", "device_key"]
 
     # Ending a session races with its refresh, and inside a transaction a lost race could not be repeated.
     @transaction.non_atomic_requests(using=router.db_for_write(AuthSession))
@@ -59,6 +59,10 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if session.revoked_at is not None:
             return session.get_revoked_reason_display()
         return _("expired") if session.is_expired() else _("alive")
+
+    @admin.display(description=_("bound to a device"), boolean=True)
+    def device_bound(self, session: AuthSession) -> bool:
+        return session.is_device_bound
 
     @admin.action(description=_("End selected sessions"), permissions=["change"])
     def end_selected_sessions(self, request: HttpRequest, queryset: QuerySet[AuthSession]) -> None:

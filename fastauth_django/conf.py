@@ -266,6 +266,19 @@ class Settings:
         10,
         "Seconds after a rotation in which the token before is still answered, with the same successor. 0 is strict.",
     )
+    DEVICE_BINDING = Setting(
+        Kind('"optional", "required" or None', _optional(_choice("optional", "required"))),
+        None,
+        "Bind sessions to a key that never leaves the device (Device Bound Session Credentials): wherever the browser "
+        "can, or always, and then a session that is not bound within a minute ends.",
+    )
+    BOUND_ACCESS_TOKEN_TTL = Setting(
+        duration,
+        timedelta(minutes=5),
+        "Life of an access token of a bound session, which the browser renews by itself: the most that a thief gets, "
+        "once.",
+        default_text="5 minutes",
+    )
     MAX_SESSIONS_PER_USER = Setting(
         Kind("int from 1, or None", _optional(_integer(1))),
         None,

@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.debug import sensitive_variables
 
 from .conf import FormerCookie, conf
-from .tokens import SessionToken, TokenPair
+from .tokens import AccessToken, SessionToken, TokenPair
 
 SIZE_LIMIT = 4096  # RFC 6265, section 6.1: what a browser must at least store, name, value and attributes.
 SIZE_WARNING = 3584
@@ -58,11 +58,16 @@ class CookieSpec:
         """What a browser tells cookies apart by (RFC 6265, section 5.3, and CHIPS). It ignores a domain's first dot."""
         return self.name, self.path, (self.domain or "").lower().removeprefix("."), self.partitioned
 
-    def morsel(self, value: str, max_age: int) -> PartitionedMorsel:
+    @property
+    def attributes(self) -> str:
+        """The attributes as a ``Set-Cookie`` spells them, without the life of the cookie."""
+        return self.morsel("", None).OutputString().partition("; ")[2]
+
+    def morsel(self, value: str, max_age: int | None) -> PartitionedMorsel:
         """The ``Set-Cookie`` that gives the cookie ``value`` for ``max_age`` seconds; 0 removes it."""
         morsel = PartitionedMorsel()
         morsel.set(self.name, value, value)
-        morsel["max-age"] = max_age
+        morsel["max-age"] = "" if max_age is None else max_age
         if max_age == 0:
             morsel["expires"] = "Thu, 01 Jan 1970 00:00:00 GMT"
         morsel["path"] = self.path
@@ -133,6 +138,26 @@ def set_auth_cookies(response: HttpResponseBase, pair: TokenPair) -> None:
     access.put(response, pair.access, pair.access_max_age)
     refresh.put(response, pair.refresh, pair.refresh_max_age)
     _clear_former(response)
+
+
+def set_bound_access_cookie(response: HttpResponseBase, token: AccessToken, max_age: int, *, alone: bool) -> None:
+    """Give the device of a bound session its access cookie, for ``max_age`` seconds.
+
+    ``alone`` clears the refresh cookie: nothing renews such a session but the device's key, so there is none to steal.
+    Raises :class:`CookieTooLarge` before anything is put onto ``response``.
+    """
+    access, value = access_cookie(), str(token)
+    refuse_cookie_that_browsers_drop(access, value, max_age)
+    access.put(response, value, max_age)
+    if alone:
+        clear_refresh_cookie(response)
+    _clear_former(response)
+
+
+def clear_refresh_cookie(response: HttpResponseBase) -> None:
+    """Remove the refresh cookie from the browser, and leave the access cookie there."""
+    refresh_cookie().put(response, "", 0)
+    forbid_storing(response)
 
 
 def clear_auth_cookies(response: HttpResponseBase) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -16,13 +16,14 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from . import cookies, csrf, sessions
+from . import cookies, csrf, device_binding, sessions
 from .conf import conf
 from .conflicts import unless_deleted, until_not_lost
 from .models import AuthSession
-from .tokens import AccessToken, RefreshToken, SessionToken, TokenPair
+from .tokens import AccessToken, RefreshToken, SessionToken, TokenPair, epoch
 
 Reason = AuthSession.RevokedReason
+TokenKind = TypeVar("TokenKind", bound=SessionToken)
 
 
 def sign_in(
@@ -37,7 +38,8 @@ def sign_in(
 
     For a sign-in that this app does not run itself: after OAuth, a one-time code, an invitation. **No CSRF check is
     made**: the view answers for it that no other site sent the request. Any session that the request's own cookies
-    carry ends. Sends Django's ``user_logged_in``.
+    carry ends. Sends Django's ``user_logged_in``. Where ``DEVICE_BINDING`` is set, the answer asks the browser to bind
+    the session to its device.
 
     :param request: Django's or REST framework's request.
     :param remember: let the session last ``REMEMBER_ME_TTL`` instead of ``REFRESH_TOKEN_TTL``.
@@ -47,9 +49,9 @@ def sign_in(
     """
     http_request = _http_request(request)
     delivery = token_delivery or conf.TOKEN_DELIVERY
-    carried = _session_ids(_cookie_tokens(http_request)) if delivery == "cookie" else []
+    carried = carried_session_ids(http_request) if delivery == "cookie" else []
     with unless_deleted(user):
-        pair = sessions.start(user, http_request, issue_onto(response, delivery), remember=remember, replacing=carried)
+        pair = _start(user, http_request, response, delivery, remember=remember, replacing=carried)
         if delivery == "cookie":
             csrf.give_token(http_request)
         # Django's own receiver writes last_login; under REPEATABLE READ two sign-ins of one user collide there.
@@ -99,7 +101,23 @@ def update_session_auth_hash(
     callers_own = set(_session_ids([*_cookie_tokens(http_request), *_bearer_tokens(http_request)]))
     ended = sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
     remember = any(session.remember for session in ended if session.pk in callers_own)
-    return sessions.start(user, http_request, issue_onto(response, delivery), remember=remember)
+    return _start(user, http_request, response, delivery, remember=remember)
+
+
+def _start(
+    user: sessions.User, request: HttpRequest, response: HttpResponseBase, delivery: str, **how: Any
+) -> TokenPair:
+    """Begin a session on ``response``. Where sessions are bound to devices, a browser is asked for its key."""
+    deliver = issue_onto(response, delivery)
+    if delivery != "cookie" or conf.DEVICE_BINDING is None:
+        return sessions.start(user, request, deliver, **how)
+
+    def issue(session: AuthSession, now: datetime) -> TokenPair:
+        pair = deliver(session, now)
+        device_binding.ask_for_key(response, session)
+        return pair
+
+    return sessions.start(user, request, issue, asks_for_key=True, **how)
 
 
 def issue_onto(response: HttpResponseBase, delivery: str) -> sessions.Issue[TokenPair]:
@@ -112,6 +130,18 @@ def issue_onto(response: HttpResponseBase, delivery: str) -> sessions.Issue[Toke
         else:
             cookies.forbid_storing(response)
         return pair
+
+    return issue
+
+
+def issue_to_device(response: HttpResponseBase) -> sessions.Issue[AuthSession]:
+    """A function that mints the access token of a device's session and delivers it on ``response``."""
+
+    def issue(session: AuthSession, now: datetime) -> AuthSession:
+        token = AccessToken.for_session(session, now, bound=True)
+        max_age = token["exp"] - epoch(now)
+        cookies.set_bound_access_cookie(response, token, max_age, alone=session.is_device_bound)
+        return session
 
     return issue
 
@@ -129,10 +159,17 @@ def _http_request(request: Any) -> HttpRequest:
 
 
 def _cookie_tokens(request: HttpRequest) -> list[SessionToken]:
-    return [
-        *_read(RefreshToken, cookies.refresh_tokens(request)),
-        *_read(AccessToken, cookies.access_tokens(request)),
-    ]
+    return [*_read(RefreshToken, cookies.refresh_tokens(request)), *access_cookie_tokens(request)]
+
+
+def carried_session_ids(request: HttpRequest) -> list[UUID]:
+    """The sessions whose tokens, expired or not, are in the cookies of ``request``."""
+    return _session_ids(_cookie_tokens(request))
+
+
+def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
+    """The access tokens in the cookies of ``request`` whose signature is good, expired ones too."""
+    return _read(AccessToken, cookies.access_tokens(request))
 
 
 @sensitive_variables()
@@ -147,7 +184,7 @@ def _bearer_tokens(request: Any) -> list[SessionToken]:
 
 
 @sensitive_variables()
-def _read(kind: type[SessionToken], raw_tokens: Iterable[str | bytes]) -> list[SessionToken]:
+def _read(kind: type[TokenKind], raw_tokens: Iterable[str | bytes]) -> list[TokenKind]:
     """Those of ``raw_tokens`` whose signature and type are good, whether or not they have expired."""
     tokens = []
     for raw_token in raw_tokens:

@@ -62,6 +62,54 @@ class RefreshTokenReused(InvalidToken):
         super().__init__()
 
 
+class DeviceProofRequired(InvalidToken):
+    """The session is bound to a device, and only its key renews it. Carries the session where it was looked up."""
+
+    default_detail = _("The session is bound to a device, which has to prove itself.")
+    default_code = "device_proof_required"
+
+    def __init__(self, session: AuthSession | None = None) -> None:
+        self.session = session
+        super().__init__()
+
+
+class DeviceProofInvalid(InvalidToken):
+    """What was sent as a device's proof is none, or none for this session."""
+
+    default_detail = _("The proof of the device is invalid.")
+    default_code = "device_proof_invalid"
+
+
+class DeviceBindingRequired(InvalidToken):
+    """``DEVICE_BINDING`` is ``"required"``, and the browser did not bind the session in time."""
+
+    default_detail = _("This browser cannot bind the session to the device, which is required here.")
+    default_code = "device_binding_required"
+
+
+class DeviceChallenge(DetailDictMixin, APIException):
+    """The device has to sign a challenge, which the answer holds. Carries the session that it is for.
+
+    403 is the one refusal that makes a browser sign and come back (DBSC draft, "Send request").
+    """
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = _("The device has to sign the challenge.")
+    default_code = "device_challenge"
+
+    def __init__(self, session: AuthSession) -> None:
+        self.session = session
+        super().__init__()
+
+
+class DeviceAlreadyBound(DetailDictMixin, APIException):
+    """The session's device has been confirmed; its key never changes."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _("The session is bound to a device already.")
+    default_code = "device_already_bound"
+
+
 class UserInactive(AuthenticationFailed):
     """The account is deactivated."""
 
@@ -101,7 +149,10 @@ class UserExists(DetailDictMixin, APIException):
 
 
 class TryAgain(DetailDictMixin, APIException):
-    """The database could not say which of two refreshes came first. Nothing is lost: the same token works."""
+    """Nothing is lost, and the same request works in a moment.
+
+    The database could not say which of two refreshes came first, or the browser could not renew the session just now.
+    """
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = _("The session is being refreshed. Try again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from datetime import datetime
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from jwt.utils import base64url_encode
 
 from .managers import AuthSessionManager
 
@@ -42,6 +44,7 @@ class AuthSession(models.Model):
         PASSWORD_CHANGED = "password_changed", _("password changed")
         SESSION_LIMIT = "session_limit", _("too many sessions")
         REUSE = "reuse", _("a refresh token was used twice")
+        NOT_BOUND = "not_bound", _("not bound to a device in time")
 
     id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
     user = models.ForeignKey(
@@ -59,6 +62,15 @@ class AuthSession(models.Model):
     revoked_reason = models.CharField(_("revoked reason"), max_length=32, blank=True, choices=RevokedReason.choices)
     ip_address = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=512, blank=True)
+    # Three states need three values: None, the browser was never asked for a key (JSON delivery, or binding was off);
+    # "", it was asked and has not answered; else the public key as a JWK, spelled as RFC 7638 hashes it.
+    device_key = models.CharField(max_length=160, null=True, editable=False)  # noqa: DJ001
+    device_bound_at = models.DateTimeField(
+        _("bound to a device at"),
+        null=True,
+        blank=True,
+        help_text=_("From then on only the device's key renews the session."),
+    )
 
     objects = AuthSessionManager()
 
@@ -72,3 +84,15 @@ class AuthSession(models.Model):
     def is_expired(self, now: datetime | None = None) -> bool:
         """Whether the session has run out at ``now`` (default: the present)."""
         return self.expires_at <= (now or timezone.now())
+
+    @property
+    def is_device_bound(self) -> bool:
+        """Whether the device's key is final. Until then the browser may not have heard that there is a binding."""
+        return self.device_bound_at is not None
+
+    @property
+    def key_thumbprint(self) -> str | None:
+        """The JWK thumbprint of the device's key (RFC 7638); None where there is no key."""
+        if not self.device_key:
+            return None
+        return base64url_encode(hashlib.sha256(self.device_key.encode()).digest()).decode()

@@ -225,7 +225,9 @@ class SessionSerializer(serializers.ModelSerializer):
     """One device in the list of the user's sessions."""
 
     last_used_at = serializers.DateTimeField(source="rotated_at", read_only=True)
-    device_bound = serializers.SerializerMethodField()
+    device_bound = serializers.BooleanField(
+        source="is_device_bound", read_only=True, help_text=_("Whether only this device's key renews the session.")
+    )
     current = serializers.SerializerMethodField()
 
     class Meta:
@@ -241,10 +243,6 @@ class SessionSerializer(serializers.ModelSerializer):
             "current",
         ]
         read_only_fields = fields
-
-    def get_device_bound(self, session: AuthSession) -> bool:
-        """No session is bound to a device's key in this release."""
-        return False
 
     def get_current(self, session: AuthSession) -> bool:
         """Whether this is the session that asks."""

@@ -18,11 +18,17 @@ from django.db import OperationalError, connections, router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from rest_framework_simplejwt.exceptions import InvalidToken
 
 from .client import client_address, client_user_agent
 from .conf import conf
 from .conflicts import is_lost_race, until_not_lost
 from .exceptions import (
+    DeviceAlreadyBound,
+    DeviceBindingRequired,
+    DeviceChallenge,
+    DeviceProofInvalid,
+    DeviceProofRequired,
     PasswordChanged,
     RefreshTokenReused,
     SessionRevoked,
@@ -33,13 +39,15 @@ from .exceptions import (
 )
 from .managers import AuthSessionQuerySet
 from .models import AuthSession
-from .signals import refresh_token_reused, session_revoked, token_refreshed
-from .tokens import RefreshToken, SessionToken, user_id_of
+from .signals import device_proof_failed, refresh_token_reused, session_revoked, token_refreshed
+from .tokens import AccessToken, RefreshToken, SessionToken, user_id_of
 
 T = TypeVar("T")
 User: TypeAlias = Any  # Whatever AUTH_USER_MODEL names.
 Issue = Callable[[AuthSession, datetime], T]
 Reason = AuthSession.RevokedReason
+
+TIME_TO_BIND = timedelta(minutes=1)  # from the answer that asks a browser for its key
 
 logger = logging.getLogger("fastauth_django.security")
 
@@ -59,11 +67,13 @@ def start(
     *,
     remember: bool = False,
     replacing: Collection[UUID] = (),
+    asks_for_key: bool = False,
 ) -> T:
     """Begin a session of ``user`` on the client that sent ``request``; return what ``issue`` makes of it.
 
     ``issue(session, now)`` mints the tokens. It runs before anything is written, so a pair that cannot be made or
     delivered leaves everything as it was. The sessions ``replacing`` end, so that none survives into another identity.
+    ``asks_for_key`` says that the answer asks the browser to bind the session to its device.
     """
     now = present()
     session = AuthSession(
@@ -74,6 +84,7 @@ def start(
         rotated_at=now,
         ip_address=client_address(request),
         user_agent=client_user_agent(request),
+        device_key="" if asks_for_key else None,
     )
     session.expires_at = _end_of_life(session, now)
     issued = issue(session, now)
@@ -127,13 +138,32 @@ def live_session(token: SessionToken) -> AuthSession:
     """The session that ``token`` names, with its user, in one query.
 
     Raises the refusal that says why the token is worth nothing any more: :class:`SessionRevoked` (also for a row that
-    is gone), :class:`TokenInvalid`, :class:`TokenExpired`, :class:`UserInactive` or :class:`PasswordChanged`.
+    is gone), :class:`TokenInvalid`, :class:`TokenExpired`, :class:`UserInactive`, :class:`PasswordChanged`,
+    :class:`DeviceProofRequired` or :class:`DeviceBindingRequired`.
     """
-    session: AuthSession | None = AuthSession.objects.get_with_user(token.session_id) if token.session_id else None
+    session = _living(token.session_id, token)
+    if session.device_key is not None:
+        _require_device(session, token)
+    return session
+
+
+def device_session(session_id: UUID) -> AuthSession:
+    """The session that a device says is its own, with its user, in one query. What it says is still to be proved.
+
+    Raises as :func:`live_session` does, and :class:`DeviceProofInvalid` for a session that no device has a key of.
+    """
+    session = _living(session_id)
+    if not session.device_key:
+        raise DeviceProofInvalid
+    return session
+
+
+def _living(session_id: UUID | None, token: SessionToken | None = None) -> AuthSession:
+    session: AuthSession | None = AuthSession.objects.get_with_user(session_id) if session_id else None
     if session is None or session.revoked_at is not None:
         raise SessionRevoked
     # A token of one user must not open the session of another, however it came to be signed.
-    if user_id_of(session.user) != token.user_id:
+    if token is not None and user_id_of(session.user) != token.user_id:
         raise TokenInvalid
     if session.is_expired():
         raise TokenExpired
@@ -156,15 +186,68 @@ def _password_unchanged(session: AuthSession) -> bool:
         return True
     if any(constant_time_compare(session.auth_hash, fallback) for fallback in user.get_session_auth_fallback_hash()):
         outdated = AuthSession.objects.for_write().filter(pk=session.pk, auth_hash=session.auth_hash)
-        try:
-            # In a caller's transaction this is a savepoint, so that a lost race does not break what the caller does.
-            with transaction.atomic(using=outdated.db):
-                _write(outdated, auth_hash=current)
-        except OperationalError as error:
-            if not is_lost_race(error):
-                raise
+        _write_in_passing(outdated, auth_hash=current)
         return True
     return False
+
+
+def _require_device(session: AuthSession, token: SessionToken) -> None:
+    """Refuse tokens that the device of a bound session was not given: copies of those from before it was bound.
+
+    The first access token from the answer that bound the session confirms that the answer arrived. Until then the
+    session is open to both kinds of token, because a browser does not ask again for an answer that got lost.
+    """
+    token_of_device = isinstance(token, AccessToken) and token.key_thumbprint == session.key_thumbprint is not None
+    if token_of_device and not session.is_device_bound:
+        _confirm_device(session)
+    if session.is_device_bound:
+        if token_of_device:
+            token.of_device = True  # type: ignore[attr-defined]
+        elif isinstance(token, RefreshToken) or not _was_bound_just_now(session):
+            raise DeviceProofRequired(session)
+    elif conf.DEVICE_BINDING == "required" and present() - session.created_at > TIME_TO_BIND:
+        revoke(AuthSession.objects.for_write().filter(pk=session.pk), Reason.NOT_BOUND)
+        raise DeviceBindingRequired
+
+
+def _confirm_device(session: AuthSession) -> None:
+    """Make the device's key final. A later request does it where this one loses a race."""
+    session.device_bound_at = present()
+    unconfirmed = AuthSession.objects.for_write().filter(
+        pk=session.pk, device_key=session.device_key, device_bound_at__isnull=True
+    )
+    _write_in_passing(unconfirmed, device_bound_at=session.device_bound_at)
+
+
+def _was_bound_just_now(session: AuthSession) -> bool:
+    """Whether a token from before the binding may be one that was on its way when the binding was confirmed."""
+    bound_at = session.device_bound_at
+    return bound_at is not None and present() - bound_at <= timedelta(seconds=conf.REFRESH_GRACE)
+
+
+# --- Bind ----------------------------------------------------------------------------------------------------------
+
+
+def bind(token: AccessToken, generation: int, device_key: str, request: HttpRequest, issue: Issue[T]) -> T:
+    """Give the session of ``token`` its device's key; return what ``issue`` makes of the session.
+
+    ``generation`` is that of the challenge which the key signed. Until the device is confirmed another key may take the
+    place of this one. Raises the refusal of :func:`live_session`, :class:`DeviceProofInvalid` for a session that was
+    refreshed since, or whose browser was never asked, and :class:`DeviceAlreadyBound`.
+    """
+    session = live_session(token)
+    if session.is_device_bound:
+        raise DeviceAlreadyBound
+    if session.device_key is None or session.generation != generation:
+        raise DeviceProofInvalid
+    bound = copy.copy(session)
+    bound.device_key = device_key
+    issued = issue(bound, present())
+    unconfirmed = AuthSession.objects.for_write().filter(pk=session.pk, device_bound_at__isnull=True)
+    if not _write_if_unchanged(unconfirmed, device_key=device_key):
+        live_session(token)  # Somebody signed out meanwhile? Then that is what happened.
+        raise DeviceAlreadyBound
+    return issued
 
 
 # --- Rotate --------------------------------------------------------------------------------------------------------
@@ -175,7 +258,8 @@ def rotate(presented: Iterable[RefreshToken], request: HttpRequest, issue: Issue
 
     A browser may send several cookies of one name (another path, or one that a sibling subdomain tossed in). The first
     that is alive counts, and a stale one beside it is no theft. Raises the refusal of :func:`live_session`,
-    :class:`RefreshTokenReused` after ending the session, or :class:`TryAgain`.
+    :class:`RefreshTokenReused` after ending the session, or :class:`TryAgain`. A refresh token of a session that is
+    bound to a device is refused and reported, and changes nothing.
     """
     refusals: list[Exception] = []
     reuses: list[RefreshTokenReused] = []
@@ -184,11 +268,33 @@ def rotate(presented: Iterable[RefreshToken], request: HttpRequest, issue: Issue
             return _rotate(token, request, issue)
         except RefreshTokenReused as refusal:
             reuses.append(refusal)
-        except (SessionRevoked, TokenInvalid, TokenExpired, UserInactive, PasswordChanged) as refusal:
+        except (InvalidToken, UserInactive) as refusal:
             refusals.append(refusal)
     for reuse in reuses:
         _end_reused(reuse.session, request)
+    for bound in (refused.session for refused in refusals if isinstance(refused, DeviceProofRequired)):
+        if bound is not None and not _was_bound_just_now(bound):
+            report_failed_proof(bound, "refresh_token", request)
     raise [*reuses, *refusals][0]
+
+
+def rotate_by_device(session: AuthSession, generation: int, request: HttpRequest, issue: Issue[T]) -> T:
+    """Renew a session whose device has signed the challenge of ``generation``; return what ``issue`` makes of it.
+
+    The signature also confirms a device whose binding is not confirmed yet. Raises :class:`DeviceChallenge` where the
+    signature is good and the challenge is not today's: another tab was first, and no successor is given twice, or
+    whoever repeats a proof would get it too.
+    """
+    if session.generation == generation:
+        now = present()
+        successor = _successor(session, now, request)
+        successor.device_bound_at = session.device_bound_at or now
+        issued = issue(successor, now)
+        if _compare_and_set(session, successor, device_key=session.device_key):
+            token_refreshed.send(AuthSession, request=request, session=successor)
+            return issued
+        session = device_session(session.pk)
+    raise DeviceChallenge(session)
 
 
 def _rotate(token: RefreshToken, request: HttpRequest, issue: Issue[T]) -> T:
@@ -197,7 +303,9 @@ def _rotate(token: RefreshToken, request: HttpRequest, issue: Issue[T]) -> T:
         now = present()
         successor = _successor(session, now, request)
         issued = issue(successor, now)  # Before the write: tokens that cannot be sent must not cost the old one.
-        if _compare_and_set(session, successor):
+        # The session's device may be confirmed at this moment: then no refresh token counts any more.
+        unbound = {} if session.device_key is None else {"device_bound_at": None}
+        if _compare_and_set(session, successor, **unbound):
             token_refreshed.send(AuthSession, request=request, session=successor)
             return issued
         # Lost a race. Against whom? A sign-out or a password change is refused here, as what it is.
@@ -222,19 +330,13 @@ def _successor(session: AuthSession, now: datetime, request: HttpRequest) -> Aut
     return successor
 
 
-def _compare_and_set(session: AuthSession, successor: AuthSession) -> bool:
+def _compare_and_set(session: AuthSession, successor: AuthSession, **conditions: Any) -> bool:
     """Write the successor if the session still is what was read: of all that try, one wins."""
-    unchanged = AuthSession.objects.for_write().filter(pk=session.pk, generation=session.generation)
-    changes = {
-        name: getattr(successor, name)
-        for name in ("generation", "rotated_at", "expires_at", "ip_address", "user_agent")
-    }
-    try:
-        return bool(until_not_lost(lambda: _write(unchanged, **changes), using=unchanged.db))
-    except OperationalError as error:
-        if connections[unchanged.db].in_atomic_block or not is_lost_race(error):
-            raise
-        return False
+    unchanged = AuthSession.objects.for_write().filter(pk=session.pk, generation=session.generation, **conditions)
+    names = ["generation", "rotated_at", "expires_at", "ip_address", "user_agent"]
+    if successor.device_bound_at is not None:
+        names.append("device_bound_at")
+    return _write_if_unchanged(unchanged, **{name: getattr(successor, name) for name in names})
 
 
 def _is_predecessor_in_grace(session: AuthSession, token: RefreshToken) -> bool:
@@ -257,6 +359,22 @@ def _end_reused(session: AuthSession, request: HttpRequest) -> None:
     )
     refresh_token_reused.send(AuthSession, request=request, session=session)
     revoke(AuthSession.objects.for_write().filter(pk=session.pk), Reason.REUSE, request)
+
+
+def report_failed_proof(session: AuthSession, reason: str, request: HttpRequest) -> None:
+    """Say that somebody without the device's key wants a session that is bound to it.
+
+    The session lives on: it is safe without its key, and its id stands in every copied token, so that ending it would
+    let the thief sign the owner out.
+    """
+    logger.warning(
+        "Device proof failed (%s): session %s of user %s goes on, refused to %s",
+        reason,
+        session.pk,
+        session.user.pk,
+        client_address(request),
+    )
+    device_proof_failed.send(AuthSession, request=request, session=session, reason=reason)
 
 
 # --- End -----------------------------------------------------------------------------------------------------------
@@ -292,3 +410,24 @@ def revoke_all(user: User, reason: str, request: HttpRequest | None = None) -> l
 def _write(sessions: AuthSessionQuerySet, **changes: Any) -> int:
     """Change those of ``sessions`` that were not ended: an ended session is never written again, so never revived."""
     return sessions.filter(revoked_at__isnull=True).update(**changes)
+
+
+def _write_if_unchanged(unchanged: AuthSessionQuerySet, **changes: Any) -> bool:
+    """Change the one session that ``unchanged`` finds for as long as nobody else changed it. Whether it did."""
+    try:
+        return bool(until_not_lost(lambda: _write(unchanged, **changes), using=unchanged.db))
+    except OperationalError as error:
+        if connections[unchanged.db].in_atomic_block or not is_lost_race(error):
+            raise
+        return False
+
+
+def _write_in_passing(sessions: AuthSessionQuerySet, **changes: Any) -> None:
+    """Change ``sessions`` on the way of a request that does not depend on it: a lost race is left to a later one."""
+    try:
+        # In a caller's transaction this is a savepoint, so that a lost race does not break what the caller does.
+        with transaction.atomic(using=sessions.db):
+            _write(sessions, **changes)
+    except OperationalError as error:
+        if not is_lost_race(error):
+            raise

@@ -6,6 +6,9 @@
 ``session_revoked``        ``sender`` (AuthSession), ``request`` (or None), ``session``, ``reason``
 ``refresh_token_reused``   ``sender`` (AuthSession), ``request``, ``session``. Sent before the session's
                            ``session_revoked``
+``device_proof_failed``    ``sender`` (AuthSession), ``request``, ``session``, ``reason``: ``"signature"``, a proof
+                           that the session's device did not sign, or ``"refresh_token"``, one that was
+                           presented for a session that is bound to a device
 =========================  ==================================================================================
 """
 
@@ -15,3 +18,4 @@ user_signed_up = Signal()
 token_refreshed = Signal()
 session_revoked = Signal()
 refresh_token_reused = Signal()
+device_proof_failed = Signal()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SESSION_CLAIM = "sid"  # OpenID Connect Front-Channel Logout 1.0, section 3
 GENERATION_CLAIM = "gen"
+CONFIRMATION_CLAIM = "cnf"  # RFC 7800, section 3; its member "jkt" is of RFC 9449, section 6.1
 
 
 class FallbackTokenBackend(TokenBackend):
@@ -229,27 +230,35 @@ class SessionToken(Token):
 class AccessToken(SessionToken):
     """Opens protected views until it expires or its session ends.
 
-    ``from_cookie`` tells how it arrived, because that decides how an answer may carry tokens.
+    ``from_cookie`` tells how it arrived, because that decides how an answer may carry tokens, and ``of_device`` that it
+    was found to be one of those which the session's device was given.
     """
 
     token_type = "access"  # noqa: S105
     from_cookie = False
+    of_device = False
 
     @property
     def lifetime(self) -> timedelta:  # type: ignore[override]
         return conf.ACCESS_TOKEN_TTL
 
     @classmethod
-    def for_session(cls, session: AuthSession, now: datetime) -> AccessToken:
-        """A new access token of ``session``. It never outlives the session."""
+    def for_session(cls, session: AuthSession, now: datetime, *, bound: bool = False) -> AccessToken:
+        """A new access token of ``session``. It never outlives the session.
+
+        ``bound=True`` is for an answer to the session's device: the token names the device's key.
+        """
         token = cls()
+        ttl = conf.BOUND_ACCESS_TOKEN_TTL if bound else conf.ACCESS_TOKEN_TTL
         issued = {
             **token.payload,
             # Added after the conversion: without USE_TZ, local times of the hour in which clocks change add up wrongly.
-            "exp": min(epoch(now) + int(conf.ACCESS_TOKEN_TTL.total_seconds()), epoch(session.expires_at)),
+            "exp": min(epoch(now) + int(ttl.total_seconds()), epoch(session.expires_at)),
             simplejwt.api_settings.USER_ID_CLAIM: user_id_of(session.user),
             SESSION_CLAIM: session.pk.hex,
         }
+        if bound:
+            issued[CONFIRMATION_CLAIM] = {"jkt": session.key_thumbprint}
         shape_claims = conf.TOKEN_CLAIMS
         if shape_claims is None:
             token.payload = issued
@@ -260,6 +269,12 @@ class AccessToken(SessionToken):
         # What this app relies on stands last: a hook adds claims, it cannot move a token to another user or session.
         token.payload = {**shaped, **issued}
         return token
+
+    @property
+    def key_thumbprint(self) -> str | None:
+        """The key of the device that the token was issued to; None where it was issued to whoever had the cookies."""
+        confirmation = self.payload.get(CONFIRMATION_CLAIM)
+        return confirmation.get("jkt") if isinstance(confirmation, dict) else None
 
 
 class RefreshToken(SessionToken):

@@ -19,6 +19,8 @@ urlpatterns = [
     *_route("login", views.LoginView, "login"),
     *_route("refresh", views.RefreshView, "refresh"),
     *_route("logout", views.LogoutView, "logout"),
+    *_route("device/bind", views.DeviceBindView, "device-bind"),
+    *_route("device/refresh", views.DeviceRefreshView, "device-refresh"),
     *_route("me", views.MeView, "me"),
     *_route("account/change-password", views.ChangePasswordView, "change-password"),
     *_route("sessions", views.SessionListView, "sessions"),

@@ -21,17 +21,35 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.exceptions import InvalidToken
 
-from . import cookies, csrf, sessions
+from . import cookies, csrf, device_binding, sessions
 from .authentication import CookieJWTAuthentication, challenge, refusal_of, remember_refusal
 from .conf import conf
 from .conflicts import unless_deleted, until_not_lost
-from .delivery import announce_signed_out, issue_onto, sign_in, sign_out, update_session_auth_hash
-from .exceptions import RefreshTokenRequired, SignUpDisabled, UserInactive
+from .delivery import (
+    access_cookie_tokens,
+    announce_signed_out,
+    carried_session_ids,
+    issue_onto,
+    issue_to_device,
+    sign_in,
+    sign_out,
+    update_session_auth_hash,
+)
+from .exceptions import (
+    DeviceChallenge,
+    DeviceProofInvalid,
+    DeviceProofRequired,
+    RefreshTokenRequired,
+    SignUpDisabled,
+    TokenInvalid,
+    TryAgain,
+    UserInactive,
+)
 from .managers import AuthSessionQuerySet
 from .models import AuthSession
 from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
 from .signals import user_signed_up
-from .tokens import RefreshToken, TokenPair
+from .tokens import AccessToken, RefreshToken, TokenPair
 
 Reason = AuthSession.RevokedReason
 
@@ -209,8 +227,25 @@ class RefreshView(ActView):
             in_body = self.read(RefreshSerializer).validated_data.get("refresh_token")
             raw_tokens = [in_body] if in_body else []
         if not raw_tokens:
-            raise RefreshTokenRequired
+            raise self.nothing_presented(request)
         return _readable(raw_tokens)
+
+    def nothing_presented(self, request: Request) -> Exception:
+        """Why there is no refresh token. The browser may be the one that renews the session, and there is none then."""
+        if not self.delivers_cookies:
+            return RefreshTokenRequired()
+        refusals: list[Exception] = []
+        for token in access_cookie_tokens(request):
+            if token.key_thumbprint is not None:
+                try:
+                    sessions.live_session(token)
+                except (InvalidToken, UserInactive) as refusal:
+                    refusals.append(refusal)
+                else:
+                    return DeviceProofRequired()
+        if device_binding.was_skipped(request._request):
+            refusals.append(TryAgain())
+        return [*refusals, RefreshTokenRequired()][0]
 
     def handle_exception(self, exc: Exception) -> Response:
         if not isinstance(exc, InvalidToken | UserInactive):
@@ -218,9 +253,11 @@ class RefreshView(ActView):
             return super().handle_exception(exc)
         remember_refusal(self.request, exc)
         response = super().handle_exception(exc)
-        # Final: the cookies go, or the browser would come back with them for ever.
+        # Final: the cookies go, or the browser would come back with them for ever. The access cookie of a bound session
+        # stays: the browser renews it.
         if self.delivers_cookies:
-            cookies.clear_auth_cookies(response)
+            clear = cookies.clear_refresh_cookie if isinstance(exc, DeviceProofRequired) else cookies.clear_auth_cookies
+            clear(response)
         return response
 
 
@@ -260,11 +297,105 @@ class LogoutView(ActView):
         return response
 
 
+class DeviceView(ActView):
+    """What the browser itself asks for, to keep a session bound to its device. It is all about a cookie."""
+
+    @property
+    def delivers_cookies(self) -> bool:
+        return True
+
+    def post(self, request: Request) -> Response:
+        # The browser calls by itself and has no CSRF token; it says who caused the request, as always.
+        self.refuse_forgery(request, token_can_be_sent=False)
+        return self.keep_bound(request)
+
+    def keep_bound(self, request: Request) -> Response:
+        raise NotImplementedError
+
+    def instruct(self, response: Response, session: AuthSession) -> Response:
+        response.data = device_binding.instructions(session)
+        return response
+
+
+class DeviceBindView(DeviceView):
+    """Bind a session to the key of the device that it started on."""
+
+    def keep_bound(self, request: Request) -> Response:
+        if conf.DEVICE_BINDING is None:
+            raise NotFound
+        registration = device_binding.read_registration(request._request)
+        response = Response()
+        session = sessions.bind(
+            self.own_token(request, registration.session_id),
+            registration.generation,
+            registration.device_key,
+            request._request,
+            issue_to_device(response),
+        )
+        return self.instruct(response, session)
+
+    @sensitive_variables()
+    def own_token(self, request: Request, session_id: UUID) -> AccessToken:
+        """The session's own access token. It has to be in a cookie: that is what the device will renew."""
+        for raw_token in cookies.access_tokens(request):
+            try:
+                token = AccessToken.read(raw_token)
+            except InvalidToken:
+                continue
+            if token.session_id == session_id:
+                return token
+        raise TokenInvalid
+
+
+class DeviceRefreshView(DeviceView):
+    """Renew the access cookie of a bound session, for whoever holds the device's key.
+
+    Sessions that are bound already are served also where ``DEVICE_BINDING`` was taken back: they have no other way.
+    """
+
+    def keep_bound(self, request: Request) -> Response:
+        session = sessions.device_session(device_binding.session_id_of(request._request))
+        try:
+            generation = device_binding.read_proof(request._request, session)
+        except DeviceProofInvalid:
+            sessions.report_failed_proof(session, "signature", request._request)
+            raise
+        response = Response()
+        renewed = sessions.rotate_by_device(session, generation, request._request, issue_to_device(response))
+        # Attached now, it saves the browser a round trip at the next refresh.
+        device_binding.put_challenge(response, renewed)
+        return self.instruct(response, renewed)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        if isinstance(exc, DeviceChallenge):
+            device_binding.put_challenge(response, exc.session)
+        elif isinstance(exc, InvalidToken | UserInactive) and not isinstance(exc, DeviceProofInvalid):
+            # The session is over. The cookies of another, which began since in the same browser, are left alone.
+            session_id = device_binding.session_id_of(self.request._request)
+            if carried_session_ids(self.request._request) == [session_id]:
+                cookies.clear_auth_cookies(response)
+        return response
+
+
 class AccountView(AuthView):
     """Routes for the signed-in user, authenticated by this app's class whatever the project's default is."""
 
     authentication_classes = (CookieJWTAuthentication,)
     permission_classes = (IsAuthenticated,)
+    #: Whether the request carries a refresh cookie that the device's key has replaced.
+    has_idle_refresh_cookie = False
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        of_device = getattr(request.auth, "of_device", False)
+        self.has_idle_refresh_cookie = of_device and bool(cookies.refresh_tokens(request))
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.has_idle_refresh_cookie and cookies.refresh_cookie().name not in response.cookies:
+            cookies.clear_refresh_cookie(response)
+        return response
 
 
 def _current_session_id(request: Request) -> UUID | None:

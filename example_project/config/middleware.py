@@ -11,7 +11,8 @@ from django.http.response import HttpResponseBase
 class ShowSetCookie:
     """Repeats the names and attributes of the cookies an answer sets in ``X-Demo-Set-Cookie``, never their values.
 
-    ``X-Demo-Expires-In`` says how many seconds the access token lives that the request was authenticated with.
+    ``X-Demo-Expires-In`` says how many seconds the access token lives that the request was authenticated with, and
+    ``X-Demo-Renewed-At``, where the session is bound to the device, when the browser got it (seconds since 1970).
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -32,4 +33,6 @@ class ShowSetCookie:
         token = getattr(request, "auth", None)
         if token is not None and "exp" in token:
             response.headers["X-Demo-Expires-In"] = str(max(0, int(token["exp"] - time.time())))
+            if getattr(token, "of_device", False):
+                response.headers["X-Demo-Renewed-At"] = str(token["iat"])
         return response

@@ -111,7 +111,7 @@ FASTAUTH = {"TOKEN_DELIVERY": "cookie", **env.fastauth()}
 
 # A front end on an origin in CORS_ORIGINS may send its cookies, and may read what the page at / shows.
 CORS_ALLOW_CREDENTIALS = True
-CORS_EXPOSE_HEADERS = ["Retry-After", "X-Demo-Expires-In", "X-Demo-Set-Cookie"]
+CORS_EXPOSE_HEADERS = ["Retry-After", "X-Demo-Expires-In", "X-Demo-Renewed-At", "X-Demo-Set-Cookie"]
 
 # The page may call an API on another origin: API_ORIGIN=https://api.example.test. Empty is this one.
 API_ORIGIN = os.environ.get("API_ORIGIN", "").rstrip("/")

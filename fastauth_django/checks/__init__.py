@@ -24,7 +24,7 @@ def check_types(**kwargs: Any) -> list[checks.CheckMessage]:
 
 def check_configuration(**kwargs: Any) -> list[checks.CheckMessage]:
     """Values that are each allowed and together, or with the rest of the project, do harm."""
-    return _look_at("cookies", "csrf", "cors", "keys", "lifetimes", "classes")
+    return _look_at("cookies", "csrf", "cors", "keys", "lifetimes", "device_binding", "classes")
 
 
 def check_urls(**kwargs: Any) -> list[checks.CheckMessage]:

@@ -77,7 +77,7 @@ def _insecure_faults() -> Iterator[checks.CheckMessage]:
         for name in secure_only:
             yield messages.SECURE_PREFIX(name=name)
     elif not django_settings.DEBUG:
-        yield messages.NOT_SECURE()
+        yield messages.NOT_SECURE() if conf.DEVICE_BINDING is None else messages.BINDING_NOT_SECURE()
 
 
 def _path_faults() -> Iterator[checks.CheckMessage]:

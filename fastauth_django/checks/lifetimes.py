@@ -11,7 +11,14 @@ from ..conf import conf
 from . import messages, project
 from .types import SIMPLEJWT_LIFETIMES
 
-LIFETIMES = ("ACCESS_TOKEN_TTL", "REFRESH_TOKEN_TTL", "REMEMBER_ME_TTL", "SESSION_MAX_AGE", "LOGIN_FAILURE_WINDOW")
+LIFETIMES = (
+    "ACCESS_TOKEN_TTL",
+    "BOUND_ACCESS_TOKEN_TTL",
+    "REFRESH_TOKEN_TTL",
+    "REMEMBER_ME_TTL",
+    "SESSION_MAX_AGE",
+    "LOGIN_FAILURE_WINDOW",
+)
 LONGEST = timedelta(days=365 * 7000)
 
 

@@ -311,6 +311,41 @@ REMEMBERED_SHORTER = Message(
     "Lengthen REMEMBER_ME_TTL.",
 )
 
+# --- Device binding ------------------------------------------------------------------------------------------------
+
+NO_BINDING_CRYPTOGRAPHY = Message(
+    "E040",
+    "DEVICE_BINDING is set and the package cryptography is not installed: no proof of a device can be verified, and "
+    "signing in fails.",
+    "Install fastauth-django[device-binding].",
+)
+NOTHING_TO_BIND = Message(
+    "E041",
+    "DEVICE_BINDING is set and no view delivers cookies: what browsers bind to a device is a cookie.",
+    'Set TOKEN_DELIVERY to "cookie", or remove DEVICE_BINDING.',
+)
+NO_DEVICE_ROUTES = Message(
+    "E042",
+    "DEVICE_BINDING is set and no URL without a variable leads to device/bind and device/refresh: signing in fails.",
+    'Add path("auth/", include("fastauth_django.urls")) to the URLconf.',
+)
+BINDING_NOT_SECURE = Message(
+    "E043",
+    "DEVICE_BINDING is set and the cookies are not Secure: browsers bind sessions over HTTPS only.",
+    "Remove COOKIE_SECURE, and serve the site over HTTPS. For http://localhost there is DEBUG.",
+)
+BINDING_PARTITIONED = Message(
+    "E044",
+    "DEVICE_BINDING is set and the cookies are Partitioned: browsers bind no such cookie, so no session is bound.",
+    "Set COOKIE_PARTITIONED to False. A front end on another site then needs visitors who allow third-party cookies.",
+)
+BOUND_LONGER = Message(
+    "W030",
+    "BOUND_ACCESS_TOKEN_TTL ({bound}) is longer than ACCESS_TOKEN_TTL ({access}): binding a session gives a thief more "
+    "time instead of less.",
+    "Shorten it. The browser renews the cookie by itself, so a few minutes do.",
+)
+
 # --- Classes -------------------------------------------------------------------------------------------------------
 
 NOT_A_SERIALIZER = Message(

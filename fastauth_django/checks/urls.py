@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.core import checks
 
 from ..conf import conf
-from ..views import AccountView, LogoutView, RefreshView
+from ..views import AccountView, DeviceBindView, LogoutView, RefreshView
 from . import messages, project
 from .cookies import PATH
 
@@ -25,6 +25,8 @@ def _path_faults(routes: list[project.Route]) -> Iterator[checks.CheckMessage]:
         route for route in routes if issubclass(route.view, (RefreshView, LogoutView)) and route.delivers_cookies
     ]
     to_use = [route for route in routes if issubclass(route.view, AccountView)]
+    if conf.DEVICE_BINDING is not None:
+        to_use += [route for route in routes if issubclass(route.view, DeviceBindView)]
     for message, path, needing in [
         (messages.REFRESH_PATH, conf.COOKIE_PATH_REFRESH, to_refresh),
         (messages.ACCESS_PATH, conf.COOKIE_PATH_ACCESS, to_use),

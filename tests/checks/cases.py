@@ -863,4 +863,62 @@ NOT_CHECKED = [
     Case("W024", "a user model that is not there", {"AUTH_USER_MODEL": "nowhere.User"}, {}),
 ]
 
-CASES = [*TYPES, *COOKIES, *CSRF_RULE, *CORS_RULES, *KEYS, *LIFETIMES, *CLASSES, *URLS, *DEPLOYMENT, *NOT_CHECKED]
+
+def bound(**keys):
+    return fastauth(DEVICE_BINDING="optional", **keys)
+
+
+NO_ACCOUNT = urls(
+    path("auth/login", views.LoginView.as_view()),
+    path("auth/", include(([path("device/bind", views.DeviceBindView.as_view(), name="device-bind")], "fastauth"))),
+)
+SCOPED_ACCOUNT = {**NO_ACCOUNT, **bound(COOKIE_PATH_ACCESS="/auth")}
+NAMESPACED = path("api/", include(([path("auth/", include("fastauth_django.urls"))], "api")))
+
+DEVICE_BINDING = [
+    Case("E004", "binding some", fastauth(DEVICE_BINDING="sometimes"), fastauth(DEVICE_BINDING="required")),
+    Case("E012", "no time for a bound cookie", bound(BOUND_ACCESS_TOKEN_TTL=0), bound(BOUND_ACCESS_TOKEN_TTL=1)),
+    Case("E040", "no cryptography", bound(), fastauth(), lambda: mock.patch.object(algorithms, "has_crypto", False)),
+    Case("E041", "tokens in the body", json_fastauth(DEVICE_BINDING="required"), json_fastauth()),
+    Case(
+        "E041",
+        "tokens in the body everywhere",
+        json_fastauth(DEVICE_BINDING="optional"),
+        {**urls(project.AUTH, path("web", project.OwnLogin.as_view())), **json_fastauth(DEVICE_BINDING="optional")},
+    ),
+    Case(
+        "E042",
+        "only a view of its own",
+        {**urls(path("sign-in", project.OwnLogin.as_view())), **bound()},
+        {**urls(NAMESPACED), **bound()},
+    ),
+    Case(
+        "E042",
+        "a variable before it",
+        {**urls(path("<tenant>/", include("fastauth_django.urls"))), **bound()},
+        {**urls(path("tenant/", include("fastauth_django.urls"))), **bound()},
+    ),
+    Case("E043", "plain HTTP", bound(COOKIE_SECURE=False), {"DEBUG": True, **bound()}),
+    Case(
+        "E044",
+        "partitioned",
+        bound(COOKIE_SAMESITE="none"),
+        bound(COOKIE_SAMESITE="none", COOKIE_PARTITIONED=False),
+    ),
+    Case("W004", "no cookie at device/bind", {**bound(COOKIE_PATH_ACCESS="/api"), **NO_ACCOUNT}, SCOPED_ACCOUNT),
+    Case("W030", "the bound cookie lives longer", bound(ACCESS_TOKEN_TTL=60), bound(ACCESS_TOKEN_TTL=300)),
+]
+
+CASES = [
+    *TYPES,
+    *COOKIES,
+    *CSRF_RULE,
+    *CORS_RULES,
+    *KEYS,
+    *LIFETIMES,
+    *CLASSES,
+    *URLS,
+    *DEVICE_BINDING,
+    *DEPLOYMENT,
+    *NOT_CHECKED,
+]

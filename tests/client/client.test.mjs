@@ -43,6 +43,7 @@ function makeServer({ delivery = "cookie", latency = 0 } = {}) {
     signedIn: false,
     generation: 0, // of the refresh token
     fresh: false, // whether the access token of this generation is still good
+    bound: false, // whether the browser renews the session: it does so before each request, and this client cannot
     failure: null, // an answer to the next refreshes
     expiresIn: 900,
     count: (path) => server.calls.filter((call) => call.path === path).length,
@@ -74,6 +75,7 @@ function makeServer({ delivery = "cookie", latency = 0 } = {}) {
           return reply(200, pair({ user: ADA }));
         case "/auth/refresh":
           if (server.failure) return server.failure();
+          if (server.bound && server.signedIn) return reply(401, { detail: "No.", code: "device_proof_required" });
           if (!carried("refresh", JSON.parse(body || "{}").refresh_token)) {
             return reply(401, { detail: "The session has ended.", code: "session_revoked" });
           }
@@ -94,7 +96,10 @@ function makeServer({ delivery = "cookie", latency = 0 } = {}) {
         case "/auth/me":
           return reply(200, ADA);
         case "/auth/sessions":
-          return reply(200, [{ id: "this-one", current: true }, { id: "other", current: false }]);
+          return reply(200, [
+            { id: "this-one", current: true, device_bound: server.bound },
+            { id: "other", current: false, device_bound: !server.bound },
+          ]);
         case "/auth/account/change-password":
           Object.assign(server, { generation: server.generation + 1 });
           return reply(200, pair({ user: ADA }));
@@ -425,7 +430,7 @@ test("a sign-out that overtakes a refresh is not undone by the refresh's answer"
     return Response.json({ expires_in: 900 });
   };
   assert.equal((await first.auth.fetch("/api/notes/")).status, 401);
-  assert.deepEqual(first.auth.status, { signedIn: false, expiresAt: 0, refreshedAt: 0 });
+  assert.deepEqual(first.auth.status, { signedIn: false, expiresAt: 0, refreshedAt: 0, deviceBound: false });
   assert.deepEqual(first.changes, [[false, "signed-out", null, true]]);
 });
 
@@ -484,6 +489,99 @@ test("a hidden page waits until it is seen again", async () => {
   mock.timers.tick(1_000);
   for (let turn = 0; turn < 10; turn += 1) await settle();
   assert.equal(server.count("/auth/refresh"), 1);
+});
+
+// --- sessions that the browser itself renews
+
+test("a page plans no refresh once it has heard that the session is bound to the device", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  fakeDocument("visible");
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server, { locks: null });
+  server.bound = true;
+  await auth.sessions();
+  assert.deepEqual(auth.status, { signedIn: true, expiresAt: 0, refreshedAt: auth.status.refreshedAt, deviceBound: true });
+  for (let turn = 0; turn < 5; turn += 1) {
+    mock.timers.tick(900_000);
+    for (let each = 0; each < 10; each += 1) await settle();
+  }
+  assert.equal(server.count("/auth/refresh"), 0);
+  assert.deepEqual(changes, []);
+});
+
+test("a device of somebody else's list that is bound is not this one", async () => {
+  const server = makeServer();
+  const { auth } = await openSignedInTab(server);
+  await auth.sessions();
+  assert.equal(auth.status.deviceBound, false);
+});
+
+test("a refresh that is refused because the browser renews the session signs nobody out, in no tab", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  fakeDocument("visible");
+  const server = makeServer();
+  const here = await openSignedInTab(server, { locks: null });
+  const there = openTab(server, { locks: null });
+  await there.auth.me();
+  there.changes.length = 0;
+  server.bound = true;
+  mock.timers.tick(50); // the lock is free again
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  assert.equal(await here.auth.refresh(), true);
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  assert.deepEqual([here.auth.status.deviceBound, there.auth.status.deviceBound], [true, true]);
+  assert.deepEqual([here.changes, there.changes], [[], []]);
+  mock.timers.tick(5_000_000);
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  assert.equal(server.count("/auth/refresh"), 1);
+});
+
+test("a request that came between two renewals is repeated once", async () => {
+  const server = makeServer();
+  const { auth } = await openSignedInTab(server);
+  server.bound = true;
+  server.expire();
+  const request = auth.fetch("/notes");
+  server.failure = () => {
+    server.fresh = true; // the browser has renewed the cookie meanwhile
+    server.failure = null;
+    return Response.json({ detail: "No.", code: "device_proof_required" }, { status: 401 });
+  };
+  assert.equal((await request).status, 200);
+  assert.equal(server.count("/notes"), 2);
+});
+
+test("the end of a bound session is told like any other", async () => {
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  server.bound = true;
+  await auth.sessions();
+  server.signedIn = false;
+  assert.equal((await auth.fetch("/notes")).status, 401);
+  assert.deepEqual(changes, [[false, "ended", "session_revoked", false]]);
+  assert.equal(auth.status.deviceBound, false);
+});
+
+test("a browser that cannot renew for now signs nobody out", async () => {
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  server.bound = true;
+  await auth.sessions();
+  server.expire();
+  server.failure = () => Response.json({ detail: "Later.", code: "try_again" }, { status: 503 });
+  await assert.rejects(auth.fetch("/notes"), (error) => error.code === "try_again");
+  assert.deepEqual(changes, []);
+  assert.equal(auth.status.signedIn, true);
+});
+
+test("the next sign-in begins with a session that is not bound yet", async () => {
+  const server = makeServer();
+  const { auth } = await openSignedInTab(server);
+  server.bound = true;
+  await auth.sessions();
+  await auth.signIn({ email: ADA.email, password: "right" });
+  assert.equal(auth.status.deviceBound, false);
+  assert.ok(auth.status.expiresAt > Date.now());
 });
 
 // --- tokens and headers

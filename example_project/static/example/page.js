@@ -7,7 +7,7 @@
 import { createClient, FastAuthError } from "../fastauth_django/fastauth.js";
 
 const $ = (id) => document.getElementById(id);
-const { api, auth: authUrl } = document.body.dataset;
+const { api, auth: authUrl, binding } = document.body.dataset;
 const auth = createClient({ baseUrl: authUrl, fetch: observed });
 
 /** Why a session ended, by the server's word for it. */
@@ -18,6 +18,7 @@ const ENDINGS = {
   refresh_token_reused: "An old copy of your session was used, so it was ended to keep you safe. Sign in again.",
   token_expired: "You were away for a long time, and your session has run out. Sign in to go on.",
   user_inactive: "This account has been deactivated.",
+  device_binding_required: "This browser cannot bind your session to the device, which this site requires.",
 };
 
 // --- what is shown ---------------------------------------------------------------------------------------------------
@@ -70,6 +71,7 @@ auth.onChange(async ({ signedIn, user, reason, code, elsewhere }) => {
   await Promise.all([drawNotes(), drawDevices()]).catch((error) => auth.status.signedIn && notice(inWords(error), true));
   if (!auth.status.signedIn) return; // it was the end of the session, and was told as that
   show("home");
+  if (binding && reason === "signed-in") setTimeout(look, 2000); // by then the browser has made its key
   if (reason === "signed-in" && !elsewhere) $("notes-title").focus();
   announce(elsewhere ? `Signed in as ${name} in another tab.` : `Signed in as ${name}.`);
 });
@@ -233,7 +235,9 @@ async function drawDevices() {
   fill($("devices"), "device-template", devices, (row, device) => {
     const name = deviceName(device.user_agent);
     row.querySelector(".name").textContent = name;
-    row.querySelector(".badge").hidden = !device.current;
+    row.querySelector(".current").hidden = !device.current;
+    row.querySelector(".bound").hidden = !device.device_bound;
+    row.querySelector(".bound").textContent = device.current ? "bound to this device" : "bound to its device";
     const facts = [`used ${ago(device.last_used_at)}`, device.ip_address, `until ${day(device.expires_at)}`];
     row.querySelector(".meta").textContent = facts.filter(Boolean).join(" · ");
     const button = row.querySelector(".remove");
@@ -292,12 +296,23 @@ async function observed(input, init) {
 }
 
 const life = { end: 0, total: 0 }; // of the access token, in ms, when another answer than a refresh told it
+let renewedAt = 0; // when the browser itself last got an access cookie, in ms
 
 function learn(headers) {
   const cookies = JSON.parse(headers.get("X-Demo-Set-Cookie") ?? "[]");
   if (cookies.length) drawCookies(cookies);
   const left = Number(headers.get("X-Demo-Expires-In"));
   if (left > 0) life.end = Date.now() + left * 1000;
+  const at = Number(headers.get("X-Demo-Renewed-At")) * 1000;
+  if (at > renewedAt) seeRenewal(at);
+}
+
+/** The browser renewed the cookie, with no line of script: no page sees the request, so the server tells of it. */
+function seeRenewal(at) {
+  log("POST", renewedAt ? "/auth/device/refresh by the browser" : "/auth/device/bind by the browser", 200, at);
+  life.total = 0;
+  renewedAt = at;
+  drawDevices().catch((error) => notice(inWords(error), true));
 }
 
 function drawCookies(cookies) {
@@ -316,10 +331,10 @@ function drawCookies(cookies) {
 
 const clock = (time = Date.now()) => new Date(time).toLocaleTimeString("en-GB");
 
-function log(method, path, status) {
+function log(method, path, status, at = Date.now()) {
   const row = document.createElement("li");
   const time = document.createElement("time");
-  time.textContent = clock();
+  time.textContent = clock(at);
   const what = document.createElement("span");
   what.className = "what";
   what.textContent = `${method} ${path}`;
@@ -332,10 +347,13 @@ function log(method, path, status) {
 }
 
 function tick() {
-  const { signedIn, expiresAt, refreshedAt } = auth.status;
+  const { signedIn, expiresAt, refreshedAt, deviceBound } = auth.status;
   $("fact-state").textContent = signedIn === null ? "not asked yet" : signedIn ? "signed in" : "signed out";
-  if (!signedIn) Object.assign(life, { end: 0, total: 0 });
-  const end = expiresAt || life.end;
+  if (!signedIn) {
+    Object.assign(life, { end: 0, total: 0 });
+    renewedAt = 0;
+  }
+  const end = (!deviceBound && expiresAt) || life.end;
   const left = Math.max(0, Math.round((end - Date.now()) / 1000));
   const known = signedIn && end;
   $("fact-expiry").textContent = !known ? (signedIn ? "life not known" : "none")
@@ -343,23 +361,34 @@ function tick() {
   life.total = known ? Math.max(life.total, end - Date.now()) : 0;
   $("life").hidden = !known;
   if (known) $("life").value = (end - Date.now()) / life.total;
-  $("fact-refresh").textContent = refreshedAt ? `at ${clock(refreshedAt)}` : "none yet";
+  const refreshed = Math.max(refreshedAt, renewedAt);
+  $("fact-refresh").textContent = refreshed ? `at ${clock(refreshed)}` : "none yet";
+  if (binding) $("fact-renewer").textContent = deviceBound ? "the browser" : "this page";
   const names = document.cookie.split("; ").map((pair) => pair.split("=")[0]).filter(Boolean);
   $("fact-visible").textContent = names.length ? names.join(", ") : "nothing";
 }
 
-setInterval(tick, 1000);
+setInterval(() => {
+  tick();
+  const hasRunOut = auth.status.deviceBound && life.end && life.end < Date.now();
+  if (hasRunOut && document.visibilityState === "visible") look(); // any request will do: the browser renews it first
+}, 1000);
 
 // --- begin -----------------------------------------------------------------------------------------------------------
 
+let looking = false;
+
 /** Is somebody signed in? Asked at the start, and when the page is seen again: another device may have ended it. */
 async function look() {
+  if (looking) return;
+  looking = true;
   try {
     await auth.me();
   } catch (error) {
     show(auth.status.signedIn ? "home" : "welcome");
     notice(inWords(error), true);
   }
+  looking = false;
   tick();
 }
 

@@ -30,7 +30,7 @@ export interface Change {
    * - "ended": the server refused to go on; `code` says why.
    */
   reason: "signed-in" | "restored" | "signed-out" | "ended";
-  /** With "ended", the server's word: `session_revoked`, `token_expired`, `password_changed`, `refresh_token_required` … */
+  /** With "ended", the server's word: `session_revoked`, `token_expired`, `password_changed`, `device_binding_required` … */
   code: string | null;
   /** Whether another tab did it. */
   elsewhere: boolean;
@@ -44,6 +44,7 @@ export interface Session {
   expires_at: string;
   ip_address: string | null;
   user_agent: string;
+  /** Whether only the key of that device renews the session. */
   device_bound: boolean;
   /** Whether this very client asks. */
   current: boolean;
@@ -97,13 +98,15 @@ export interface Client {
    * a stream can be sent only once: its 401 is returned after the refresh, for the caller to make a new stream.
    */
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
-  /** Refresh now. Resolves to whether somebody is signed in. There is no need to call it. */
+  /** Refresh now, unless the browser does. Resolves to whether somebody is signed in. There is no need to call it. */
   refresh(): Promise<boolean>;
   /**
    * Whether somebody is signed in (null: not known before `me()` or a sign-in), and when the access token runs out and
    * was given, as `Date.now()` counts (0: not known before the next refresh, since no script can read the cookie).
+   * `deviceBound`: the session is known to be bound to this device. The browser renews it by itself then, this client
+   * plans no refresh, and the two times are not known.
    */
-  readonly status: { signedIn: boolean | null; expiresAt: number; refreshedAt: number };
+  readonly status: { signedIn: boolean | null; expiresAt: number; refreshedAt: number; deviceBound: boolean };
   /** Hear of each sign-in and sign-out, in this tab and in others. Returns what ends it. */
   onChange(listener: (change: Change) => void): () => void;
   /** Let go of timers, channel and listeners. Signs nobody out. */

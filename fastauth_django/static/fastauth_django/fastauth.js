@@ -62,6 +62,7 @@ export function createClient({
   let tokens = /** @type {{ access: string, refresh: string } | null} */ (null); // JSON delivery: this tab's own
   let times = { expiresAt: 0, refreshedAt: 0 }; // of the access token, in ms since the epoch; 0: not known
   let current = /** @type {string | null} */ (null); // this session's id, once sessions() has told
+  let deviceBound = false; // the session is bound to this device: the browser renews it, and no refresh of ours can
   let refreshing = /** @type {Promise<boolean> | null} */ (null);
   let timer = /** @type {any} */ (undefined);
 
@@ -90,8 +91,16 @@ export function createClient({
     schedule();
   }
 
+  /** @type {(elsewhere?: boolean) => void} Stay out of the way: what we refresh, the browser renews by itself. */
+  function leaveItToTheBrowser(elsewhere = false) {
+    if (!deviceBound && !elsewhere) channel?.postMessage({ type: "bound" });
+    deviceBound = true;
+    renewed({ expiresAt: 0, refreshedAt: times.refreshedAt });
+  }
+
   /** @type {(body: any, entered?: boolean) => void} Take the pair of a sign-in, a refresh or a password change. */
   function adopt(body, entered = false) {
+    deviceBound = false; // a pair is for a session that is not, or not yet
     tokens = body.refresh_token ? { access: body.access_token, refresh: body.refresh_token } : null;
     const now = Date.now();
     renewed({ expiresAt: body.expires_in > 0 ? now + body.expires_in * 1000 : 0, refreshedAt: now });
@@ -108,6 +117,7 @@ export function createClient({
     if (shared && !elsewhere) channel?.postMessage({ type: "left", reason, code });
     version += 1;
     times = { expiresAt: 0, refreshedAt: 0 };
+    deviceBound = false;
     tokens = current = null;
     clearTimeout(timer);
     const changed = signedIn !== false;
@@ -122,7 +132,9 @@ export function createClient({
       // This tab's session is its own, and would outlive a sign-out next door.
       if (news.reason === "signed-out") signOut().catch(() => {});
     } else if (news.type === "left") leave(news.reason, news.code, true);
+    else if (news.type === "bound") leaveItToTheBrowser(true);
     else {
+      deviceBound = false;
       renewed(news);
       if (news.type === "renewed") return;
       signedIn = true;
@@ -197,6 +209,10 @@ export function createClient({
         adopt(body);
       } catch (error) {
         if (!(error instanceof FastAuthError) || error.status !== 401) throw error;
+        if (error.code === "device_proof_required") {
+          leaveItToTheBrowser();
+          return true;
+        }
         if (version !== seen) return signedIn !== false; // overtaken by a sign-in
         leave("ended", error.code);
         return false;
@@ -232,7 +248,9 @@ export function createClient({
 
   async function list() {
     const sessions = await bodyOf(await authorised(() => toRoute("sessions")));
-    current = sessions.find((/** @type {any} */ session) => session.current)?.id ?? null;
+    const own = sessions.find((/** @type {any} */ session) => session.current);
+    current = own?.id ?? null;
+    if (own?.device_bound && !deviceBound) leaveItToTheBrowser();
     return sessions;
   }
 
@@ -270,7 +288,7 @@ export function createClient({
     },
     refresh: () => refresh(version),
     get status() {
-      return { signedIn, ...times };
+      return { signedIn, ...times, deviceBound };
     },
     onChange(listener) {
       listeners.add(listener);

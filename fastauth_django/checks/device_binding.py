@@ -1,0 +1,38 @@
+"""Can browsers bind sessions to their devices, and renew them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from jwt import algorithms
+
+from .. import device_binding
+from ..conf import conf
+from . import messages, project
+
+
+def faults() -> Iterator[checks.CheckMessage]:
+    if conf.DEVICE_BINDING is None:
+        return
+    if not algorithms.has_crypto:
+        yield messages.NO_BINDING_CRYPTOGRAPHY()
+    if not project.delivers_cookies():
+        yield messages.NOTHING_TO_BIND()
+    elif not _has_routes():
+        yield messages.NO_DEVICE_ROUTES()
+    if conf.COOKIE_PARTITIONED:
+        yield messages.BINDING_PARTITIONED()
+    if conf.BOUND_ACCESS_TOKEN_TTL > conf.ACCESS_TOKEN_TTL:
+        yield messages.BOUND_LONGER(bound=conf.BOUND_ACCESS_TOKEN_TTL, access=conf.ACCESS_TOKEN_TTL)
+
+
+def _has_routes() -> bool:
+    if project.routes() is None:
+        return True  # There is no URLconf to look at, which Django itself reports.
+    try:
+        device_binding.url_of("device-bind")
+    except ImproperlyConfigured:
+        return False
+    return True

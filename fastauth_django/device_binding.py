@@ -1,0 +1,250 @@
+"""Device Bound Session Credentials: a session that only the device it started on can renew.
+
+The browser makes a key pair in hardware, signs a challenge with it, and from then on renews the short-lived access
+cookie by itself, with a new signature each time. Whoever copies the cookies cannot sign. Here stands the protocol of
+the W3C draft (webappsec-dbsc); what a binding means for a session stands in :mod:`.sessions`.
+
+Challenges are signed and not stored. The one for a refresh names the session's generation, so the compare-and-set that
+rotates a session spends its challenge too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import jwt
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signing import BadSignature, Signer, TimestampSigner
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import NoReverseMatch, URLResolver, get_resolver, get_urlconf, reverse
+from jwt import algorithms
+
+from .conf import conf
+from .cookies import access_cookie
+from .exceptions import DeviceChallenge, DeviceProofInvalid
+from .models import AuthSession
+from .sessions import TIME_TO_BIND
+
+REGISTRATION_HEADER = "Secure-Session-Registration"
+CHALLENGE_HEADER = "Secure-Session-Challenge"
+PROOF_HEADER = "Secure-Session-Response"
+SESSION_ID_HEADER = "Sec-Secure-Session-Id"
+SKIPPED_HEADER = "Secure-Session-Skipped"
+
+ALGORITHM = "ES256"
+PROOF_TYPE = "dbsc+jwt"
+LONGEST_PROOF = 2048  # characters; one of a browser has about 500
+
+# A string of RFC 9651, section 3.3.3, and whatever parameters; or the same characters bare, as browsers sent it first.
+STRING = re.compile(r'(?:"(?P<quoted>[\w.:=-]*)"|(?P<bare>[\w.:=-]+)) *(?:;.*)?', re.ASCII)
+
+BIND_SIGNER = "fastauth_django.device_binding.bind"
+REFRESH_SIGNER = "fastauth_django.device_binding.refresh"
+
+
+class Registration(NamedTuple):
+    """What a browser says when it binds: its key, and the session and generation of the challenge that it signed."""
+
+    device_key: str
+    session_id: UUID
+    generation: int
+
+
+class Proof(NamedTuple):
+    """A JWT from a device, whose signature is still to be checked."""
+
+    text: str
+    header: dict[str, Any]
+
+
+# --- What we tell the browser --------------------------------------------------------------------------------------
+
+
+def ask_for_key(response: HttpResponseBase, session: AuthSession) -> None:
+    """Ask the browser that gets ``response`` to bind ``session``. One that cannot ignores the header.
+
+    :raises ImproperlyConfigured: where no browser could be answered: without cryptography, or without our URLs.
+    """
+    if not algorithms.has_crypto:
+        raise ImproperlyConfigured("FASTAUTH['DEVICE_BINDING'] needs the extra: fastauth-django[device-binding].")
+    challenge = TimestampSigner(salt=BIND_SIGNER).sign(_name(session))
+    response.headers[REGISTRATION_HEADER] = f'({ALGORITHM});path="{url_of("device-bind")}";challenge="{challenge}"'
+
+
+def put_challenge(response: HttpResponseBase, session: AuthSession) -> None:
+    """Give the browser what to sign when it next renews ``session``. It may keep it until the cookie runs out."""
+    challenge = Signer(salt=REFRESH_SIGNER).sign(_name(session))
+    response.headers[CHALLENGE_HEADER] = f'"{challenge}";id="{session.pk.hex}"'
+
+
+def instructions(session: AuthSession) -> dict[str, Any]:
+    """The body of an answer to the device: which cookie it is to renew, and where.
+
+    It names no origin, so the browser takes the one it asked, whatever a proxy makes of the host. Only pages of this
+    origin and of those the project trusts may have the browser renew the cookie: a stranger's page could tell from the
+    time it takes whether somebody is signed in.
+    """
+    spec = access_cookie()
+    body: dict[str, Any] = {
+        "session_identifier": session.pk.hex,
+        "refresh_url": url_of("device-refresh"),
+        "scope": {"include_site": False},
+        "credentials": [{"type": "cookie", "name": spec.name, "attributes": spec.attributes}],
+    }
+    initiators = _trusted_hosts()
+    if initiators:
+        body["allowed_refresh_initiators"] = initiators
+    return body
+
+
+def _trusted_hosts() -> list[str]:
+    """The hosts of the origins that may act here, in the draft's form: no scheme and no port, ``*.`` for subdomains."""
+    origins = [*conf.CORS_ORIGINS, *django_settings.CSRF_TRUSTED_ORIGINS]
+    hosts = (re.sub(r":\d+$", "", origin.partition("://")[2]) for origin in origins)
+    return list(dict.fromkeys(host for host in hosts if host))
+
+
+def url_of(name: str) -> str:
+    """The URL of one of this app's routes, wherever the project includes them. Raises ``ImproperlyConfigured``."""
+    namespaces = _namespaces_of_app(get_resolver(get_urlconf()))
+    try:
+        return reverse(":".join([*namespaces, name]))
+    except NoReverseMatch as error:
+        raise ImproperlyConfigured(
+            "FASTAUTH['DEVICE_BINDING'] needs the routes of fastauth_django.urls in the URLconf, under a fixed path."
+        ) from error
+
+
+def _namespaces_of_app(resolver: URLResolver) -> list[str]:
+    """The namespaces under which the project includes our URLs, the outermost first."""
+    if "fastauth" in resolver.app_dict:
+        return [resolver.app_dict["fastauth"][0]]
+    for name, (_prefix, nested) in resolver.namespace_dict.items():
+        below = _namespaces_of_app(nested)
+        if below:
+            return [name, *below]
+    return []
+
+
+def _name(session: AuthSession) -> str:
+    return f"{session.pk.hex}:{session.generation}"
+
+
+# --- What the browser tells us -------------------------------------------------------------------------------------
+
+
+def session_id_of(request: HttpRequest) -> UUID:
+    """The session that the browser wants to renew. Raises :class:`DeviceProofInvalid` where it names none."""
+    try:
+        return UUID(_string(request, SESSION_ID_HEADER) or "")
+    except ValueError:
+        raise DeviceProofInvalid from None
+
+
+def was_skipped(request: HttpRequest) -> bool:
+    """Whether the browser sends ``request`` without a cookie because it could not renew it for now, and says so."""
+    return SKIPPED_HEADER in request.headers
+
+
+def read_registration(request: HttpRequest) -> Registration:
+    """The key that a browser binds a session to: one that signed our challenge within a minute.
+
+    Raises :class:`DeviceProofInvalid`. Whose session it may be is for the caller to check.
+    """
+    proof = _read_proof(request)
+    if proof is None:
+        raise DeviceProofInvalid
+    device_key = _spelled_as_hashed(proof.header.get("jwk"))
+    challenge = _signed_challenge(proof, device_key)
+    if challenge is None:
+        raise DeviceProofInvalid
+    try:
+        session_id, generation = TimestampSigner(salt=BIND_SIGNER).unsign(challenge, max_age=TIME_TO_BIND).split(":")
+    except BadSignature:
+        raise DeviceProofInvalid from None
+    return Registration(device_key, UUID(session_id), int(generation))
+
+
+def read_proof(request: HttpRequest, session: AuthSession) -> int:
+    """The generation for which the device of ``session`` proves that it is there.
+
+    Raises :class:`DeviceChallenge` where there is no proof yet, or a good signature of something else than a challenge
+    for this session: that happens to an honest browser. Raises :class:`DeviceProofInvalid` for any other signature.
+    """
+    proof = _read_proof(request)
+    if proof is None:
+        raise DeviceChallenge(session)
+    # The key is the session's. One in the proof itself would be anybody's.
+    if "jwk" in proof.header:
+        raise DeviceProofInvalid
+    challenge = _signed_challenge(proof, session.device_key)
+    if challenge is None:
+        raise DeviceProofInvalid
+    try:
+        session_id, generation = Signer(salt=REFRESH_SIGNER).unsign(challenge).split(":")
+    except BadSignature:
+        raise DeviceChallenge(session) from None
+    if session_id != session.pk.hex:
+        raise DeviceChallenge(session)
+    return int(generation)
+
+
+def _read_proof(request: HttpRequest) -> Proof | None:
+    """The proof that ``request`` carries, or None. Raises :class:`DeviceProofInvalid` for what cannot be one."""
+    text = _string(request, PROOF_HEADER)
+    if text is None:
+        return None
+    if len(text) > LONGEST_PROOF:
+        raise DeviceProofInvalid
+    try:
+        header = jwt.get_unverified_header(text)
+    except (jwt.InvalidTokenError, ValueError, RecursionError):
+        raise DeviceProofInvalid from None
+    # "crit" names what must be understood (RFC 7515, section 4.1.11), and nothing of that kind is.
+    if header.get("alg") != ALGORITHM or header.get("typ") != PROOF_TYPE or "crit" in header:
+        raise DeviceProofInvalid
+    return Proof(text, header)
+
+
+def _signed_challenge(proof: Proof, device_key: str | None) -> str | None:
+    """What the device signed, or None where its key did not sign the proof.
+
+    Times and audience in a proof are not looked at. The challenge alone makes it fresh.
+    """
+    try:
+        key = jwt.PyJWK.from_json(device_key or "", ALGORITHM)
+        payload = json.loads(jwt.PyJWS().decode(proof.text, key, algorithms=[ALGORITHM]))
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        return None
+    challenge = payload.get("jti") if isinstance(payload, dict) else None
+    return challenge if isinstance(challenge, str) else ""
+
+
+def _spelled_as_hashed(jwk: Any) -> str:
+    """A P-256 public key in the one spelling that RFC 7638 hashes. Raises :class:`DeviceProofInvalid` for all else."""
+    if not isinstance(jwk, dict) or jwk.get("kty") != "EC" or jwk.get("crv") != "P-256" or "d" in jwk:
+        raise DeviceProofInvalid
+    x, y = jwk.get("x"), jwk.get("y")
+    for coordinate in (x, y):
+        if not isinstance(coordinate, str) or re.fullmatch(r"[\w-]{43}", coordinate, re.ASCII) is None:
+            raise DeviceProofInvalid
+    return json.dumps({"crv": "P-256", "kty": "EC", "x": x, "y": y}, separators=(",", ":"))
+
+
+def _string(request: HttpRequest, header: str) -> str | None:
+    """The structured string (RFC 9651) in ``header``, None where there is no such header.
+
+    Raises :class:`DeviceProofInvalid` for anything else.
+    """
+    value = request.headers.get(header)
+    if value is None:
+        return None
+    match = STRING.fullmatch(value.strip(" "))
+    if match is None:
+        raise DeviceProofInvalid
+    return match["bare"] if match["quoted"] is None else match["quoted"]
