@@ -3,6 +3,7 @@
 They are built here, or taken from the directory ``FASTAUTH_TEST_DISTRIBUTIONS``, which ``tox -e release`` sets.
 """
 
+import configparser
 import importlib.util
 import os
 import re
@@ -57,6 +58,13 @@ def source_files():
     return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
 
 
+def modules_beside_the_package():
+    """Those that setup.cfg names, such as a plugin that must not import the package."""
+    configuration = configparser.ConfigParser()
+    configuration.read(ROOT / "setup.cfg")
+    return configuration.get("options", "py_modules", fallback="").split()
+
+
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory):
     """A directory with wheel and sdist."""
@@ -88,8 +96,9 @@ def test_wheel_holds_the_package_and_nothing_else(distributions):
     metadata = {name for name in names if name.startswith(f"{NAME}.dist-info/")}
     package = names - metadata
 
-    assert [name for name in package if not any(fnmatch(name, pattern) for pattern in PACKAGE_FILES)] == []
-    assert package == {name for name in source_files() if name.startswith("fastauth_django/")}
+    modules = {f"{name}.py" for name in modules_beside_the_package()}
+    assert [name for name in package - modules if not any(fnmatch(name, pattern) for pattern in PACKAGE_FILES)] == []
+    assert package == {name for name in source_files() if name.startswith("fastauth_django/") or name in modules}
     assert {name.partition("/")[2] for name in metadata} - {"entry_points.txt"} == METADATA
 
 
