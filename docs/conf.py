@@ -29,10 +29,12 @@ copyright = f"2026, {author}"
 release = fastauth_django.__version__
 version = release
 
-extensions = ["myst_parser", "reference"]
+extensions = ["myst_parser", "reference", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 nitpicky = True
 myst_heading_anchors = 3
+# the docstrings say what the arguments are; a link to every type would need the documentation of five other projects
+autodoc_typehints = "none"
 smartquotes = False  # a quoted "lax" is a value
 
 html_theme = "furo"

@@ -1,7 +1,7 @@
-"""The settings and the checks reference, rendered from the code so that they cannot drift from it.
+"""The references of settings, checks and fields, rendered from the code so that they cannot drift from it.
 
-``settings-reference`` and ``checks-reference`` are the directives; the roles ``setting`` and ``check`` link to their
-entries, and a name that does not exist breaks the build.
+``settings-reference``, ``checks-reference`` and ``model-reference`` are the directives; the roles ``setting`` and
+``check`` link to their entries, and a name that does not exist breaks the build.
 """
 
 import ast
@@ -16,6 +16,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from fastauth_django.checks import REFERENCE
 from fastauth_django.conf import Settings
+from fastauth_django.models import AuthSession
 
 
 def words(text: str) -> Iterator[nodes.Node]:
@@ -94,9 +95,27 @@ class ChecksReference(ReferenceDirective):
         return [entries]
 
 
+class ModelReference(SphinxDirective):
+    """A table: field, type, meaning."""
+
+    def run(self) -> list[nodes.Node]:
+        table = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (25, 30, 45)), cols=3)
+        table += nodes.thead("", table_row(*([paragraph(nodes.Text(title))] for title in ("Field", "Type", "Meaning"))))
+        rows = []
+        for field in AuthSession._meta.concrete_fields:
+            meaning: list[nodes.Node] = [nodes.Text(str(field.help_text or field.verbose_name))]
+            for number, (value, _label) in enumerate(field.choices or ()):
+                meaning += [nodes.Text(", " if number else ": "), nodes.literal(text=value)]
+            cells = [nodes.literal(text=field.name)], [nodes.literal(text=type(field).__name__)], meaning
+            rows.append(table_row(*([paragraph(*cell)] for cell in cells)))
+        table += nodes.tbody("", *rows)
+        return [nodes.table("", table)]
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_object_type("setting", "setting", objname="FASTAUTH key")
     app.add_object_type("check", "check", objname="system check")
     app.add_directive("settings-reference", SettingsReference)
     app.add_directive("checks-reference", ChecksReference)
+    app.add_directive("model-reference", ModelReference)
     return {"version": "1", "parallel_read_safe": True}

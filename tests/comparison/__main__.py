@@ -1,0 +1,123 @@
+"""``python -m tests.comparison`` prints the table; ``--write`` keeps it in docs/comparison.md; ``PEER`` asks one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+PAGE = Path(__file__).parents[2] / "docs/comparison.md"
+BEGIN, END = "<!-- written by python -m tests.comparison --write -->\n", "<!-- end -->\n"
+NAMES = ["fastauth", "dj-rest-auth", "simplejwt", "allauth-browser", "allauth-app", "knox"]
+
+
+def ask(name: str) -> dict[str, Any]:
+    """Configure Django for one peer and ask it everything. Once in a process."""
+    import django
+    from django.conf import settings
+
+    from tests.comparison.peers import PEERS
+
+    peer = PEERS[name]()
+    urls = sys.modules["comparison_urls"] = ModuleType("comparison_urls")
+    settings.configure(
+        SECRET_KEY="for the comparison only, and long enough for HS256",
+        ALLOWED_HOSTS=["testserver"],
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", *peer.apps],
+        MIDDLEWARE=[
+            "django.middleware.common.CommonMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
+            *peer.middleware,
+        ],
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        REST_FRAMEWORK={
+            "DEFAULT_AUTHENTICATION_CLASSES": list(filter(None, [peer.authentication, peer.app_authentication])),
+        },
+        ROOT_URLCONF="comparison_urls",
+        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True, "OPTIONS": {}}],
+        USE_TZ=True,
+        **peer.settings,
+    )
+    django.setup()
+
+    from django.core.management import call_command
+    from django.test.utils import setup_test_environment
+    from django.urls import path
+    from django.utils.module_loading import import_string
+    from rest_framework.permissions import IsAuthenticated
+    from rest_framework.response import Response
+    from rest_framework.views import APIView
+
+    class Protected(APIView):
+        permission_classes = (IsAuthenticated,)
+
+        def get(self, request: Any) -> Response:
+            return Response()
+
+        post = get
+
+    # Both: the routes of the peer, and what they protect.
+    urls.urlpatterns = [*peer.urlpatterns(), path("protected", Protected.as_view())]
+    if peer.stateless:
+        classes = [import_string(peer.stateless)]
+        urls.urlpatterns.append(path("stateless", Protected.as_view(authentication_classes=classes)))
+    setup_test_environment()
+    call_command("migrate", verbosity=0, run_syncdb=True)
+
+    from tests.comparison.questions import answers
+
+    return {
+        "label": peer.label,
+        "distribution": f"{peer.distribution} {version(peer.distribution)}",
+        "setup": peer.setup,
+        "answers": answers(peer),
+    }
+
+
+def ask_all() -> list[dict[str, Any]]:
+    asked = []
+    for name in NAMES:
+        done = subprocess.run([sys.executable, "-m", "tests.comparison", name], capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(done.stdout + done.stderr)
+        asked.append(json.loads(done.stdout.splitlines()[-1]))
+    return asked
+
+
+def as_markdown(asked: list[dict[str, Any]]) -> str:
+    """The table, and how each was set up."""
+    lines = ["| | " + " | ".join(peer["label"] for peer in asked) + " |", "| --- " * (len(asked) + 1) + "|"]
+    for question in asked[0]["answers"]:
+        lines.append(f"| {question} | " + " | ".join(peer["answers"][question] for peer in asked) + " |")
+    versions = ", ".join(f"{name} {version(name)}" for name in ("Django", "djangorestframework"))
+    lines += ["", f"Run on {datetime.now(UTC):%d %B %Y} with Python {platform.python_version()}, {versions}:", ""]
+    lines += [f"- **{peer['label']}** ({peer['distribution']}): {peer['setup']}" for peer in asked]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.comparison", description=__doc__)
+    parser.add_argument("peer", nargs="?", choices=NAMES, help="ask this one, and print its answers as JSON")
+    parser.add_argument("--write", action="store_true", help="keep the table in docs/comparison.md")
+    options = parser.parse_args()
+    if options.peer:
+        print(json.dumps(ask(options.peer)))
+        return
+    table = as_markdown(ask_all())
+    print(table)
+    if options.write:
+        before, _begin, rest = PAGE.read_text().partition(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}{table}{END}{rest.partition(END)[2]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,326 @@
+"""What each peer is asked. An answer is what was seen, never what a page says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+from django.contrib.auth import get_user_model
+from django.core import mail
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext, override_settings
+from django.utils import timezone
+
+from tests.comparison.device import Device
+from tests.comparison.peers import PASSWORD, Peer
+
+FORGED = {"HTTP_ORIGIN": "https://evil.example", "HTTP_SEC_FETCH_SITE": "cross-site"}
+YES, NO, NOT_APPLICABLE = "yes", "no", "n/a"
+#: Tables that hold no session, token or client.
+ELSE = {
+    "auth_user",
+    "auth_group",
+    "auth_permission",
+    "django_content_type",
+    "django_migrations",
+    "account_emailaddress",
+    "django_site",
+}
+
+Question = Callable[[Peer], str]
+QUESTIONS: dict[str, Question] = {}
+
+
+def asks(text: str) -> Callable[[Question], Question]:
+    def register(question: Question) -> Question:
+        QUESTIONS[text] = question
+        return question
+
+    return register
+
+
+def answers(peer: Peer) -> dict[str, str]:
+    given = {}
+    for text, question in QUESTIONS.items():
+        with somebody():
+            given[text] = question(peer)
+    return given
+
+
+@contextmanager
+def somebody() -> Iterator[None]:
+    """Ada has an account; nobody has signed in or been refused yet."""
+    mail.outbox = []
+    cache.clear()
+    user_model = get_user_model()
+    user_model.objects.create_user("ada", "ada@example.com", PASSWORD)
+    try:
+        yield
+    finally:
+        user_model.objects.all().delete()
+        for table in tables():
+            connection.cursor().execute(f'DELETE FROM "{table}"')  # noqa: S608
+
+
+def tables() -> list[str]:
+    return [name for name in connection.introspection.table_names() if name not in ELSE]
+
+
+def yes(truth: Any) -> str:
+    return YES if truth else NO
+
+
+def signed_in(peer: Peer, **options: Any) -> Device:
+    device = Device(**options)
+    assert peer.sign_in(device).status_code == 200
+    assert works(device)
+    return device
+
+
+def works(device: Device) -> bool:
+    return bool(device.get("/protected").status_code == 200)
+
+
+# --- A browser's credential ----------------------------------------------------------------------------------------
+
+
+@asks("A browser's credential is in HttpOnly cookies only: none in the answer to a sign-in")
+def hidden_from_script(peer: Peer) -> str:
+    if not peer.uses_cookies:
+        return NOT_APPLICABLE
+    device = Device()
+    answer = peer.sign_in(device)
+    hidden = all(morsel["httponly"] for name, morsel in answer.cookies.items() if name != "csrftoken")
+    secrets = [morsel.value for morsel in answer.cookies.values()]
+    return yes(hidden and not any(secret in answer.content.decode() for secret in secrets if secret))
+
+
+@asks("The answer to a sign-in says `Cache-Control: no-store`")
+def not_stored(peer: Peer) -> str:
+    return yes("no-store" in peer.sign_in(Device()).headers.get("Cache-Control", ""))
+
+
+@asks("Signing in works while a garbage cookie lies in the jar")
+def garbage_locks_nobody_out(peer: Peer) -> str:
+    if not peer.uses_cookies:
+        return NOT_APPLICABLE
+    device = signed_in(peer)
+    for morsel in device.cookies.values():
+        morsel.set(morsel.key, "garbage", "garbage")
+    answer = peer.sign_in(device)
+    return YES if answer.status_code == 200 else f"no: {answer.status_code}"
+
+
+@asks("A forged cross-site POST to sign out is refused")
+def forged_sign_out(peer: Peer) -> str:
+    return forged(peer, peer.sign_out)
+
+
+@asks("A forged cross-site POST to refresh is refused")
+def forged_refresh(peer: Peer) -> str:
+    if not peer.refreshes:
+        return NOT_APPLICABLE
+    return forged(peer, peer.refresh)
+
+
+@asks("A forged cross-site POST to sign in is refused (login CSRF)")
+def forged_sign_in(peer: Peer) -> str:
+    if not peer.uses_cookies:
+        return NOT_APPLICABLE
+    return yes(peer.sign_in(Device(enforce_csrf_checks=True), **FORGED).status_code == 403)
+
+
+def forged(peer: Peer, act: Callable[..., Any]) -> str:
+    if not peer.uses_cookies:
+        return NOT_APPLICABLE
+    answer = act(signed_in(peer).clone(enforce_csrf_checks=True), **FORGED)
+    return YES if answer.status_code == 403 else f"no: {answer.status_code}"
+
+
+@asks("A page has to send a CSRF token")
+def needs_csrf_token(peer: Peer) -> str:
+    if not peer.uses_cookies:
+        return NOT_APPLICABLE
+    same_origin = {"HTTP_ORIGIN": "http://testserver", "HTTP_SEC_FETCH_SITE": "same-origin"}
+    device = signed_in(peer).clone(enforce_csrf_checks=True)
+    return yes(device.post("/protected", **same_origin).status_code == 403)
+
+
+@asks("One project serves browsers by cookie and apps by header, each with all it needs to stay signed in")
+def browsers_and_apps(peer: Peer) -> str:
+    if not peer.uses_cookies:
+        return NOT_APPLICABLE
+    browser, app = signed_in(peer), Device()
+    peer.sign_in_app(app)
+    return yes(works(browser) and works(app) and not app.cookies)
+
+
+# --- Ending ---------------------------------------------------------------------------------------------------------
+
+
+@asks("After signing out, a copy of the credential is refused at once")
+def sign_out_counts_at_once(peer: Peer) -> str:
+    device = signed_in(peer)
+    thief = device.clone()
+    peer.sign_out(device)
+    return yes(not works(thief))
+
+
+@asks("After a new password, other devices are refused at once")
+def new_password_counts_at_once(peer: Peer) -> str:
+    device = signed_in(peer)
+    user = get_user_model().objects.get(username="ada")
+    user.set_password("another battery horse")
+    user.save()
+    return yes(not works(device))
+
+
+@asks("Users can list their sessions and end one over HTTP")
+def sessions_over_http(peer: Peer) -> str:
+    if peer.sessions is None:
+        return NO
+    other, device = signed_in(peer), signed_in(peer)
+    listed, ended = peer.sessions
+    body = device.get(listed).json()
+    entries = body if isinstance(body, list) else body["data"]
+    [of_other] = [entry["id"] for entry in entries if not entry.get("current", entry.get("is_current"))]
+    device.delete(ended.format(id=of_other), {"sessions": [of_other]}, format="json")
+    return yes(works(device) and not works(other))
+
+
+# --- Refreshing -----------------------------------------------------------------------------------------------------
+
+
+@asks("Two tabs that refresh with the same token, one after the other: both stay signed in")
+def tabs(peer: Peer) -> str:
+    if not peer.refreshes:
+        return NOT_APPLICABLE
+    first = signed_in(peer)
+    second = first.clone()
+    one, other = peer.refresh(first), peer.refresh(second)
+    return yes((one.status_code, other.status_code) == (200, 200) and works(first) and works(second))
+
+
+@asks("A refresh token from two refreshes ago is refused")
+def old_token_is_refused(peer: Peer) -> str:
+    if not peer.refreshes:
+        return NOT_APPLICABLE
+    owner = signed_in(peer)
+    thief = owner.clone()
+    assert [peer.refresh(owner).status_code for _refresh in range(2)] == [200, 200]
+    return yes(peer.refresh(thief).status_code != 200)
+
+
+@asks("And ends the session of whoever holds the newer one, since one of the two is a thief")
+def reuse_ends_the_session(peer: Peer) -> str:
+    if not peer.refreshes:
+        return NOT_APPLICABLE
+    owner = signed_in(peer)
+    thief = owner.clone()
+    peer.refresh(owner)
+    peer.refresh(owner)
+    peer.refresh(thief)
+    return yes(peer.refresh(owner).status_code != 200)
+
+
+# --- The database ---------------------------------------------------------------------------------------------------
+
+
+@asks("Queries for a protected request")
+def queries(peer: Peer) -> str:
+    device = signed_in(peer)
+    with CaptureQueriesContext(connection) as captured:
+        assert works(device)
+    return str(len(captured))
+
+
+@asks("An authentication class that asks no database, for a second service")
+def without_database(peer: Peer) -> str:
+    if peer.stateless is None and peer.stateless_settings is None:
+        return NO
+    device = signed_in(peer)
+    if peer.uses_cookies and device.access_token:
+        device.bear("Bearer", device.access_token)
+    with override_settings(**peer.stateless_settings or {}), CaptureQueriesContext(connection) as captured:
+        assert device.get("/stateless" if peer.stateless else "/protected").status_code == 200
+    return yes(len(captured) == 0)
+
+
+@asks("Rows for one device after a sign-in and ten refreshes")
+def rows(peer: Peer) -> str:
+    device = signed_in(peer)
+    for _refresh in range(10 if peer.refreshes else 0):
+        peer.refresh(device)
+    return str(sum(count(table) for table in tables()))
+
+
+def count(table: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT COUNT(*) FROM "{table}"')  # noqa: S608
+        return int(cursor.fetchone()[0])
+
+
+@asks("The database holds a credential in plain text")
+def plain_text(peer: Peer) -> str:
+    device = signed_in(peer)
+    if peer.refreshes:
+        peer.refresh(device)
+    secrets = [morsel.value for name, morsel in device.cookies.items() if name != "csrftoken"]
+    secrets += [secret for secret in (device.access_token, device.refresh_token) if secret]
+    held = []
+    for table in tables():
+        with connection.cursor() as cursor:
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608
+            held.append(json.dumps(cursor.fetchall(), default=str))
+    return yes(any(secret in text for secret in secrets for text in held))
+
+
+# --- Around it ------------------------------------------------------------------------------------------------------
+
+
+@asks("Guessing is limited by default: after 20 wrong passwords the right one is refused for a while")
+def guessing(peer: Peer) -> str:
+    for _guess in range(20):
+        peer.sign_in(Device(), password="a guess")
+    return yes(peer.sign_in(Device()).status_code != 200)
+
+
+@asks("The session's end moves with every request, without a refresh")
+def slides(peer: Peer) -> str:
+    device = signed_in(peer)
+
+    def ends() -> list[Any]:
+        found = []
+        for table in tables():
+            with connection.cursor() as cursor:
+                columns = [column.name for column in connection.introspection.get_table_description(cursor, table)]
+                for name in {"expiry", "expires_at", "expire_date"} & set(columns):
+                    cursor.execute(f'SELECT "{name}" FROM "{table}"')  # noqa: S608
+                    found += cursor.fetchall()
+        return found
+
+    before = ends()
+    now = timezone.now() + timedelta(minutes=2)
+    with mock.patch("django.utils.timezone.now", return_value=now):
+        assert works(device)
+    return yes(ends() != before)
+
+
+for feature in [
+    "sign-up",
+    "password reset by mail",
+    "mail address is verified at sign-up",
+    "one-time code by mail",
+    "social sign-in",
+    "second factor (TOTP)",
+    "passkeys",
+]:
+
+    @asks(f"Brings: {feature}")
+    def brings(peer: Peer, feature: str = feature) -> str:
+        return NO if feature not in peer.features else yes(peer.features[feature](Device()))

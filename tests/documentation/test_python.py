@@ -1,0 +1,69 @@
+"""docs/python.md: the view, the receiver and the claims that it shows, in a project."""
+
+import base64
+import json
+
+import pytest
+
+from tests.documentation.pages import page
+
+pytestmark = pytest.mark.slow
+
+PYTHON = page("docs/python.md")
+[INVITATION] = PYTHON.take("python", under="Signing in from your own views")
+[RECEIVER] = PYTHON.take("python", under="Signals")
+[CLAIMS] = PYTHON.take("python", under="Claims of your own")
+
+
+def test_invitation_signs_in(make_project):
+    project = make_project()
+    (project.directory / "mysite/views.py").write_text(INVITATION.code)
+    project.append(
+        project.urls,
+        "from mysite.views import accept_invitation\n\n"
+        'urlpatterns += [path("invitations/<str:invitation>", accept_invitation)]\n',
+    )
+    invitation = project.run(
+        'python manage.py shell --no-imports -c "'
+        "from django.contrib.auth.models import User; from django.core import signing;"
+        "print(signing.dumps(User.objects.create_user('grace').pk, salt='invitation'))\""
+    ).strip()
+    project.runserver()
+
+    forged = project.curl("curl -b jar -c jar http://127.0.0.1:8000/invitations/forged")
+    accepted = project.curl(f"curl -b jar -c jar http://127.0.0.1:8000/invitations/{invitation}")
+    me = project.curl("curl -b jar http://127.0.0.1:8000/auth/me")
+
+    assert (forged.status, accepted.status) == (400, 302)
+    assert len(accepted.values("Set-Cookie")) == 2
+    assert me.json()["username"] == "grace"
+
+
+def test_receiver_warns_the_owner(make_project):
+    project = make_project(
+        'EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"\n'
+        'FASTAUTH = {"TOKEN_DELIVERY": "json", "REFRESH_GRACE": 0}\n'
+        'LOGGING = {"version": 1, "loggers": {"fastauth_django": {"level": "CRITICAL"}}}\n'
+    )
+    project.append(project.urls, RECEIVER.code)
+    twice = (
+        "from django.test import Client; client = Client(SERVER_NAME='localhost');"
+        "pair = client.post('/auth/register', {'username': 'ada', 'email': 'ada@example.com',"
+        " 'password': 'correct horse battery'}).json();"
+        "print([client.post('/auth/refresh', {'refresh_token': pair['refresh_token']}).status_code for _ in range(2)])"
+    )
+
+    said = project.run(f'python -Wignore manage.py shell --no-imports -c "{twice}"')
+
+    assert "[200, 401]" in said
+    assert "To: ada@example.com" in said
+
+
+def test_claims_are_in_the_access_token(make_project):
+    project = make_project('FASTAUTH = {"TOKEN_DELIVERY": "json", "TOKEN_CLAIMS": "mysite.claims.claims"}\n')
+    (project.directory / "mysite/claims.py").write_text(CLAIMS.code)
+
+    result = project.probe()
+
+    _head, payload, _signature = result["login"]["body"]["access_token"].split(".")
+    assert json.loads(base64.urlsafe_b64decode(payload + "=="))["staff"] is False

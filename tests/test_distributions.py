@@ -1,0 +1,143 @@
+"""Wheel and sdist: they hold what they should and nothing else, and the wheel is all that a project needs.
+
+They are built here, or taken from the directory ``FASTAUTH_TEST_DISTRIBUTIONS``, which ``tox -e release`` sets.
+"""
+
+import configparser
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+import fastauth_django
+from tests.browser.engines import is_missing
+from tests.documentation.playing import play
+from tests.documentation.project import Project
+from tests.documentation.test_quick_start import IN_README, signs_up_and_out
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+NAME = f"fastauth_django-{fastauth_django.__version__}"
+#: What a package may consist of. A new kind of file is a decision, here and in setup.cfg.
+PACKAGE_FILES = [
+    "fastauth_django/*.py",
+    "fastauth_django/py.typed",
+    "fastauth_django/locale/*/LC_MESSAGES/django.mo",
+    "fastauth_django/locale/*/LC_MESSAGES/django.po",
+    "fastauth_django/static/fastauth_django/fastauth.d.ts",
+    "fastauth_django/static/fastauth_django/fastauth.js",
+    "fastauth_django/static/fastauth_django/package.json",
+]
+METADATA = {"METADATA", "RECORD", "WHEEL", "top_level.txt", "licenses/LICENSE"}
+#: For who works in a checkout, or written by the build.
+NOT_IN_SDIST = {".ci/run", ".editorconfig", ".gitignore"}
+WRITTEN_BY_BUILD = ["PKG-INFO", "fastauth_django.egg-info/*"]
+
+
+def source_files():
+    """Everything that is in the repository, or would be after ``git add --all``."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a checkout: what belongs into the sdist is not known")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+
+
+def modules_beside_the_package():
+    """Those that setup.cfg names, such as a plugin that must not import the package."""
+    configuration = configparser.ConfigParser()
+    configuration.read(ROOT / "setup.cfg")
+    return configuration.get("options", "py_modules", fallback="").split()
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory):
+    """A directory with wheel and sdist."""
+    given = os.environ.get("FASTAUTH_TEST_DISTRIBUTIONS")
+    if given:
+        return Path(given)
+    if importlib.util.find_spec("build") is None:
+        is_missing("build")
+    # From a copy: building leaves its traces where it is done.
+    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    for name in source_files():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    run(sys.executable, "-m", "build", "--outdir", built, source)
+    return built
+
+
+def run(*command):
+    """Run a command that may need the package index. Shows what it said if it fails."""
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    if done.returncode and "NewConnectionError" in done.stdout + done.stderr:
+        is_missing("the package index")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_wheel_holds_the_package_and_nothing_else(distributions):
+    with zipfile.ZipFile(distributions / f"{NAME}-py3-none-any.whl") as wheel:
+        names = set(wheel.namelist())
+    metadata = {name for name in names if name.startswith(f"{NAME}.dist-info/")}
+    package = names - metadata
+
+    modules = {f"{name}.py" for name in modules_beside_the_package()}
+    assert [name for name in package - modules if not any(fnmatch(name, pattern) for pattern in PACKAGE_FILES)] == []
+    assert package == {name for name in source_files() if name.startswith("fastauth_django/") or name in modules}
+    assert {name.partition("/")[2] for name in metadata} - {"entry_points.txt"} == METADATA
+
+
+def test_sdist_holds_the_repository_and_nothing_else(distributions):
+    with tarfile.open(distributions / f"{NAME}.tar.gz") as sdist:
+        names = {member.name.removeprefix(f"{NAME}/") for member in sdist.getmembers() if member.isfile()}
+    names = {name for name in names if not any(fnmatch(name, pattern) for pattern in WRITTEN_BY_BUILD)}
+
+    assert names == source_files() - NOT_IN_SDIST
+
+
+def test_page_of_the_package_is_the_readme(distributions):
+    with zipfile.ZipFile(distributions / f"{NAME}-py3-none-any.whl") as wheel:
+        metadata = wheel.read(f"{NAME}.dist-info/METADATA").decode()
+
+    assert metadata.endswith((ROOT / "README.md").read_text())
+    assert "Description-Content-Type: text/markdown" in metadata
+    required = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata, re.MULTILINE)
+    assert sorted(required) == ["Django", "djangorestframework", "djangorestframework-simplejwt"]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A directory for a project, and an environment in which nothing is installed."""
+    venv.create(tmp_path / "venv")
+    (tmp_path / "mysite").mkdir()
+    project = Project(tmp_path / "mysite", python=tmp_path / "venv/bin/python")
+    yield project
+    project.stop()
+
+
+def test_quick_start_of_the_readme_works_with_the_wheel_alone(distributions, project):
+    wheel = distributions / f"{NAME}-py3-none-any.whl"
+    run(sys.executable, "-m", "pip", "--python", project.python, "install", "--quiet", wheel)
+    project.start()
+
+    answers = play(project, sorted(IN_README, key=lambda block: block.line), install=lambda: None)
+
+    signs_up_and_out(answers)
+    assert "no issues" in project.run("python manage.py check --fail-level WARNING")
+    where = project.run("python -c 'import fastauth_django; print(fastauth_django.__file__)'")
+    assert str(project.bin.parent) in where, "not the one that was installed"
