@@ -20,6 +20,7 @@ class NoteViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, mixins.Destroy
 
     queryset = Note.objects.all()
     serializer_class = NoteSerializer
+    lookup_value_regex = "[^/]+"  # REST framework's has no dot, and Django's own 404 is HTML
 
     def get_queryset(self) -> QuerySet[Note]:
         return super().get_queryset().filter(owner=self.request.user.pk)
