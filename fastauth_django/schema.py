@@ -6,6 +6,7 @@ that they read, the exceptions that they raise and the cookies that they set.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
@@ -99,6 +100,7 @@ class RouteSchema(AutoSchema):
 
     summary: str
     refusals: tuple[type[APIException], ...] = ()
+    csrf_token_can_be_sent = True
 
     # --- What a subclass says ---
 
@@ -108,13 +110,13 @@ class RouteSchema(AutoSchema):
         return self.method == "POST"
 
     @property
+    @abstractmethod
     def may_refuse_forgery(self) -> bool:
         """Whether the CSRF rule applies."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answers(self) -> dict[int, Any]:
         """What is answered when nothing is refused, by status."""
-        raise NotImplementedError
 
     def headers(self) -> list[Parameter]:
         """Of the answers, beside those of every route."""
@@ -136,7 +138,7 @@ class RouteSchema(AutoSchema):
             header("Retry-After", 503, "Seconds to wait.", "integer"),
             *self.headers(),
         ]
-        if self.may_refuse_forgery and conf.CSRF_PROTECTION == "token":
+        if self.may_refuse_forgery and self.csrf_token_can_be_sent and conf.CSRF_PROTECTION == "token":
             parameters.append(csrf_token())
         return parameters
 
@@ -281,7 +283,7 @@ def cookies_cleared(status: int, when: str = "", *, required: bool = True) -> Pa
 
 def csrf_token() -> Parameter:
     """The header that Django's own CSRF check reads."""
-    name = django_settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-").title()
+    name = django_settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-")
     description = f"The value of the cookie `{django_settings.CSRF_COOKIE_NAME}`, where a cookie is the credential."
     return Parameter(name, str, Parameter.HEADER, description=description)
 
@@ -321,6 +323,7 @@ class ActSchema(RouteSchema):
 class RegisterSchema(ActSchema):
     summary = "Sign up"
     status = 201
+    csrf_token_can_be_sent = False
     refusals = (exceptions.SignUpDisabled, exceptions.UserExists)
 
     def get_request_serializer(self) -> Any:
@@ -337,6 +340,7 @@ class RegisterSchema(ActSchema):
 
 class LoginSchema(ActSchema):
     summary = "Sign in"
+    csrf_token_can_be_sent = False
     refusals = (exceptions.InvalidCredentials, exceptions.UserInactive, rest_framework.Throttled)
 
     def get_request_serializer(self) -> Any:
@@ -494,17 +498,16 @@ class RouteExtension(OpenApiViewExtension):
 
     def view_replacement(self) -> type[APIView]:
         view: type[APIView] = self.target
-        route = next((ROUTES[base] for base in view.__mro__ if base in ROUTES), None)
-        if route is None:
-            return view
-        replacement = type(view.__name__, (view,), {"schema": _with(route, get_class(view.schema))()})
-        for method in view.http_method_names:
-            extended = getattr(getattr(view, method, None), "kwargs", {}).get("schema")
-            if extended is not None:
-                isolate_view_method(replacement, method).kwargs["schema"] = _with(route, get_class(extended))
+        replacement = type(view.__name__, (view,), {})
+        for base in [base for base in view.__mro__ if base in ROUTES]:
+            for method in {"get", "post", "delete"} & set(dir(base)):
+                handler = isolate_view_method(replacement, method)
+                extended = getattr(handler, "kwargs", {}).get("schema", view.schema)
+                handler.kwargs = {"schema": _laid_over(ROUTES[base], get_class(extended))}
         return replacement
 
 
-def _with(route: type[RouteSchema], given: type[AutoSchema]) -> type[AutoSchema]:
+def _laid_over(route: type[RouteSchema], given: type) -> type:
+    """``given`` over what ``route`` says; under it, where it is only the project's default."""
     default: Any = api_settings.DEFAULT_SCHEMA_CLASS
     return type(route.__name__, (route, given) if given is default else (given, route), {})
