@@ -65,6 +65,15 @@ def example(request, tmp_path_factory):
     server.stop()
 
 
+def test_document_has_no_warning(example, tmp_path):
+    command = [sys.executable, "-m", "django", "spectacular", "--validate", "--fail-on-warn", "--file", "schema.yaml"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, **example.environment}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "/auth/login:" in (tmp_path / "schema.yaml").read_text()
+
+
 def run_schemathesis(server, directory, *options, **environment):
     """Send requests for every operation of the document. Fails if an answer is not as the document says."""
     server.forget_seen()
