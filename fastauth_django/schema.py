@@ -68,13 +68,13 @@ class CookieJWTScheme(OpenApiAuthenticationExtension):
 
     target_class = "fastauth_django.authentication.CookieJWTAuthentication"
     match_subclasses = True
-    # drf-spectacular would register schemes under these names for each class anew, and warn of the second.
-    name: list[str] = []
+    name = [ACCESS_COOKIE, BEARER]
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[JSON]:
-        return require_one_of([ACCESS_COOKIE, BEARER], auto_schema.registry)
+        return require_one_of(self.name, auto_schema.registry)
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[JSON]:
+        # They are registered by now. drf-spectacular would do so for each class anew, and warn of the second.
         return []
 
 
@@ -189,7 +189,7 @@ class RouteSchema(AutoSchema):
 
     def component(self, name: str, schema: JSON) -> JSON:
         """A reference to ``schema``, which the document holds once under ``name``."""
-        # A copy: drf-spectacular's hooks replace parts of it in place.
+        # A copy: a hook of drf-spectacular or of the project may change the document in place.
         component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema=deepcopy(schema), object=name)
         self.registry.register_on_missing(component)
         return component.ref
