@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,3 +12,5 @@ class FastAuthConfig(AppConfig):
         checks.register()
         cors.connect()
         error_reports.connect()
+        if apps.is_installed("drf_spectacular"):
+            from . import schema  # noqa: F401 (drf-spectacular finds it by its classes)

@@ -74,7 +74,9 @@ class Confidential:
 
 
 class LoginSerializer(Confidential, serializers.Serializer):
-    """Checks an identifier and a password. A replacement must put the user into ``validated_data["user"]``."""
+    """An identifier and a password; ``remember`` lets the session last longer."""
+
+    # A replacement of this class must put the user into ``validated_data["user"]``.
 
     password = PasswordField()
     remember = serializers.BooleanField(default=False)
@@ -89,11 +91,10 @@ class LoginSerializer(Confidential, serializers.Serializer):
 
 
 class RegisterSerializer(Confidential, serializers.ModelSerializer):
-    """Creates a user: the identifier, ``REQUIRED_FIELDS``, a password, and ``name`` and email where the model has them.
+    """A new account: the identifier, what the user model requires, a password, and name and email where it has them."""
 
-    An account that exists already is :class:`UserExists` (409), not a field error, also when a racing sign-up created
-    it after the check.
-    """
+    # An account that exists already is UserExists (409), not a field error, also when a racing sign-up created it after
+    # the check.
 
     class Meta:
         model = UserModel

@@ -11,7 +11,8 @@ app_name = "fastauth"
 
 def _route(route: str, view: type[views.AuthView], name: str) -> list[URLPattern]:
     handler: Any = view.as_view()
-    return [path(route, handler, name=name), path(f"{route}/", handler)]
+    # schema=None: an OpenAPI document has the route once.
+    return [path(route, handler, name=name), path(f"{route}/", view.as_view(schema=None))]
 
 
 urlpatterns = [

@@ -33,6 +33,8 @@ INSTALLED_APPS = [
     "fastauth_django",
     "rest_framework",
     "corsheaders",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -102,9 +104,21 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["fastauth_django.authentication.CookieJWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 if num_proxies := os.environ.get("NUM_PROXIES"):
     REST_FRAMEWORK["NUM_PROXIES"] = int(num_proxies)
+
+# The OpenAPI document, and a page that shows it. Its scripts come from the package drf-spectacular-sidecar, from here.
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Notes",
+    "DESCRIPTION": "An example of fastauth_django.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
 
 # fastauth_django: cookies here; its own default is "json". A real project writes the dict down.
 FASTAUTH = {"TOKEN_DELIVERY": "cookie", **env.fastauth()}

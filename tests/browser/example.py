@@ -25,7 +25,7 @@ class Example:
     """Starts the example with more variables in its environment, each time with an empty database."""
 
     def __init__(self, servers: Servers, directory: Path) -> None:
-        for package in ("whitenoise", "dj_database_url"):
+        for package in ("whitenoise", "dj_database_url", "drf_spectacular_sidecar"):
             if importlib.util.find_spec(package) is None:
                 is_missing(package)
         self.servers, self.directory = servers, directory

@@ -1,5 +1,6 @@
 """The example project's own page, driven as a person would: by what is written on it."""
 
+import json
 import re
 from functools import partial
 
@@ -16,6 +17,7 @@ from tests.browser.example import (
     write_note,
 )
 from tests.browser.servers import free_port
+from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.browser
 
@@ -129,3 +131,40 @@ def test_no_other_page_can_add_a_note(profile, example, pages, address, name, ho
     page.reload()
     expect_signed_in(page)
     expect(page.get_by_text("forged")).to_have_count(0)
+
+
+def try_out(page, operation, body=None):
+    """Expand an operation of the API's page, try it out and return the status it shows."""
+    block = page.locator(f"#operations-auth-{operation}")
+    block.locator(".opblock-summary-control").click()
+    block.get_by_role("button", name="Try it out").click()
+    if body is not None:
+        block.locator("textarea.body-param__text").fill(json.dumps(body))
+    block.get_by_role("button", name="Execute").click()
+    answer = block.locator(".live-responses-table tr.response")
+    status = answer.locator(".response-col_status").inner_text()
+    return int(status.split()[0]), answer.locator(".response-col_description").inner_text()
+
+
+def test_the_api_can_be_tried_out_with_cookies(profile, address, name):
+    page = profile.open(address + "api/schema/swagger-ui/").page
+    status, shown = try_out(page, "auth_register_create", {"email": f"{name}@example.com", "password": PASSWORD})
+    assert status == 201
+    assert "eyJ" not in shown
+    assert {cookie.name for cookie in profile.cookies()} >= {"access_token", "refresh_token"}
+    status, shown = try_out(page, "auth_me_retrieve")
+    assert status == 200
+    assert f"{name}@example.com" in shown
+    assert try_out(page, "auth_refresh_create", {})[0] == 200
+    assert try_out(page, "auth_logout_create", {})[0] == 200
+    assert try_out(page, "auth_sessions_list")[0] == 401
+
+
+def test_the_page_of_the_api_needs_nothing_from_elsewhere(profile, address):
+    tab = profile.open("about:blank")
+    asked = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    tab.go(address + "api/schema/swagger-ui/")
+    expect(tab.page.get_by_text("/auth/login")).to_be_visible()
+    assert len(asked) > 3
+    assert [url for url in asked if not url.startswith((address, "data:"))] == []

@@ -1,4 +1,4 @@
-"""The two drawings: readable without seeing them, and with the numbers of the settings."""
+"""The drawings: readable without seeing them, and with the numbers of the settings."""
 
 import re
 from xml.etree import ElementTree
@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fastauth_django.conf import conf
-from tests.documentation.pages import ROOT, page
+from tests.documentation.pages import ROOT, page, page_names
 
 SVG = "{http://www.w3.org/2000/svg}"
 DIAGRAMS = sorted((ROOT / "docs/diagrams").glob("*.svg"))
@@ -39,7 +39,7 @@ def test_drawing_takes_the_colour_of_the_theme_for_its_text(path):
 
 @pytest.mark.parametrize("path", DIAGRAMS, ids=lambda path: path.stem)
 def test_drawing_is_on_a_page(path):
-    assert f":file: diagrams/{path.name}" in page("docs/how-it-works.md").text
+    assert [name for name in page_names() if f":file: diagrams/{path.name}" in page(name).text]
 
 
 def test_lifetimes_in_the_drawings_are_the_defaults(settings):
@@ -52,5 +52,8 @@ def test_lifetimes_in_the_drawings_are_the_defaults(settings):
         assert set(re.findall(r"(\d+) minutes", words)) == {str(minutes)}
         assert set(re.findall(r"(\d+) days", words)) == {str(days)}
     assert re.findall(r"(\d+) s of grace", life) == [str(conf.REFRESH_GRACE)]
+    _drawing, binding, binding_described = words_of(ROOT / "docs/diagrams/device-binding.svg")
+    for words in (binding, binding_described):
+        assert re.findall(r"(\d+) minutes", words) == [str(conf.BOUND_ACCESS_TOKEN_TTL.seconds // 60)]
     for words in (race, race_described):
         assert re.findall(r"(\d+) seconds", words) == [str(conf.REFRESH_GRACE)]

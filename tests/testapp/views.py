@@ -4,6 +4,8 @@ from django.contrib.auth import get_user_model
 from django.http import HttpResponse, HttpResponseRedirect
 from django.views.decorators.cache import cache_page
 from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -12,6 +14,7 @@ from fastauth_django import sign_in, sign_out, update_session_auth_hash
 from fastauth_django.authentication import CookieJWTStatelessUserAuthentication
 
 
+@extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
 class PrivateView(APIView):
     """Needs a user, by the project's defaults."""
 
@@ -22,6 +25,7 @@ class PrivateView(APIView):
         return Response({"user": request.user.get_username(), "done": True})
 
 
+@extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
 class PublicView(APIView):
     """Answers everybody, and says whom it sees."""
 
@@ -33,6 +37,7 @@ class PublicView(APIView):
     post = get
 
 
+@extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
 class StatelessView(APIView):
     """A service that only verifies."""
 
