@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -309,8 +310,9 @@ class DeviceView(ActView):
         self.refuse_forgery(request, token_can_be_sent=False)
         return self.keep_bound(request)
 
+    @abstractmethod
     def keep_bound(self, request: Request) -> Response:
-        raise NotImplementedError
+        """Answer the browser, whose request no other page has caused."""
 
     def instruct(self, response: Response, session: AuthSession) -> Response:
         response.data = device_binding.instructions(session)

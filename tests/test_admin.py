@@ -230,6 +230,17 @@ def test_session_cannot_be_saved(request, member, session):
     assert session.user_agent != "forged"
 
 
+def test_list_says_which_sessions_are_bound_to_a_device(staff, session, other_account):
+    Browser().sign_in(other_account)
+    AuthSession.objects.filter(pk=session.pk).update(device_key="the key", device_bound_at=timezone.now())
+
+    bound = staff.get(LIST, {"device_bound_at__isempty": "0"})
+
+    assert listed(bound) == {session.pk}
+    assert "icon-yes" in bound.content.decode()
+    assert "the key" not in staff.get(page_of(session)).content.decode()
+
+
 def test_session_cannot_be_added_or_deleted(staff, session):
     data = {"action": "delete_selected", "_selected_action": [str(session.pk)], "post": "yes"}
 

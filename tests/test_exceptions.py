@@ -15,6 +15,11 @@ REFUSALS = {
     "RefreshTokenReused": (401, "refresh_token_reused"),
     "UserInactive": (401, "user_inactive"),
     "PasswordChanged": (401, "password_changed"),
+    "DeviceProofRequired": (401, "device_proof_required"),
+    "DeviceProofInvalid": (401, "device_proof_invalid"),
+    "DeviceBindingRequired": (401, "device_binding_required"),
+    "DeviceChallenge": (403, "device_challenge"),
+    "DeviceAlreadyBound": (409, "device_already_bound"),
     "CsrfFailed": (403, "csrf_failed"),
     "SignUpDisabled": (403, "sign_up_disabled"),
     "UserExists": (409, "user_exists"),
@@ -24,7 +29,7 @@ REFUSALS = {
 
 def make(name: str) -> APIException:
     refusal = getattr(exceptions, name)
-    return refusal(session=None) if name == "RefreshTokenReused" else refusal()
+    return refusal(session=None) if name in {"RefreshTokenReused", "DeviceChallenge"} else refusal()
 
 
 @pytest.mark.parametrize(("name", "expected"), REFUSALS.items(), ids=REFUSALS)

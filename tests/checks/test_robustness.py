@@ -144,6 +144,7 @@ def test_project_without_a_urlconf_is_not_told_that_urls_are_missing():
 @pytest.mark.parametrize("urlconf", ["tests.checks.raises_at_import", "tests.checks.missing", None])
 def test_urlconf_that_cannot_be_loaded_is_left_to_django(urlconf):
     assert found({"ROOT_URLCONF": urlconf}) == []
+    assert found({"ROOT_URLCONF": urlconf, **fastauth(DEVICE_BINDING="optional")}) == []
 
 
 def test_rule_that_raises_is_told_and_the_others_are_still_followed(monkeypatch):

@@ -18,6 +18,7 @@ from tests.clients import ACCESS, REFRESH, Browser, NativeApp
 from tests.devices import BIND, RENEW, Device, bind, bind_on_sign_in, challenge_of_sign_in, renew
 from tests.factories import PASSWORD, sign_up_data
 from tests.reading import access_claims, clears_cookies, holds_token, is_alive, listening, sets_cookies
+from tests.testapp.views import PrivateView
 
 pytestmark = pytest.mark.django_db
 
@@ -113,7 +114,8 @@ class TestTheOffer:
 
     def test_names_the_routes_wherever_the_project_includes_them(self, browser, account, settings):
         inner = [path("login/", include("fastauth_django.urls", namespace="people"))]
-        settings.ROOT_URLCONF = (path("v1/", include(([*inner], "api"), namespace="v1")),)
+        other = path("shop/", include(([path("cart", PrivateView.as_view())], "shop")))
+        settings.ROOT_URLCONF = (path("v1/", include(([*inner], "api"), namespace="v1")), other)
         answer = browser.post("/v1/login/login", account.credentials, format="json")
         assert 'path="/v1/login/device/bind"' in answer.headers[REGISTRATION]
 
@@ -562,6 +564,10 @@ class TestABoundSession:
         answer = jar.post("/auth/refresh")
         assert device_sees(answer) == (401, "session_revoked")
         assert clears_cookies(answer)
+
+    def test_one_that_is_not_bound_needs_its_refresh_token(self, browser, offer):
+        del browser.cookies[REFRESH]
+        assert device_sees(browser.post("/auth/refresh")) == (401, "refresh_token_required")
 
     def test_a_browser_that_could_not_renew_for_now_is_not_signed_out(self, browser, device):
         browser.cookies.clear()
