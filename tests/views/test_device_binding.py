@@ -317,6 +317,21 @@ class TestBinding:
         assert browser.get("/private").status_code == 200
         assert device.renew(browser).status_code == 200
 
+    def test_a_refresh_with_its_cookie_confirms_it_and_is_left_to_the_browser(self, browser, pending):
+        """A client may refresh before it asks for anything. Its answer would replace the cookie of the device."""
+        bound_cookie = browser.cookie(ACCESS)
+        with listening(device_proof_failed) as heard:
+            assert device_sees(browser.post("/auth/refresh")) == (401, "device_proof_required")
+        assert heard == []
+        assert row().is_device_bound
+        assert row().generation == 0
+        assert browser.cookie(ACCESS) == bound_cookie
+        assert list(browser.cookies) == [ACCESS]
+
+    def test_a_forged_refresh_confirms_nothing(self, browser, pending):
+        assert browser.post("/auth/refresh", HTTP_ORIGIN="https://evil.test").status_code == 403
+        assert not row().is_device_bound
+
     def test_a_renewal_confirms_it_too(self, browser, pending):
         """The page asked for nothing before the cookie ran out."""
         assert pending.renew(browser).status_code == 200
@@ -509,6 +524,29 @@ class TestABoundSession:
             assert device_sees(tab.post("/auth/refresh")) == (401, "device_proof_required")
         assert heard == []
 
+    def test_a_refresh_cookie_that_nothing_has_cleared_yet_is_none_either(self, browser, pending, clock):
+        """Only this app's own answers clear it, and a page may ask for others alone."""
+        assert browser.get("/private").status_code == 200
+        clock.shift(60)
+        with listening(device_proof_failed) as heard:
+            assert device_sees(browser.post("/auth/refresh")) == (401, "device_proof_required")
+        assert heard == []
+        assert list(browser.cookies) == [ACCESS]
+
+    def test_a_copy_of_both_cookies_is_told_once_the_access_cookie_has_run_out(self, browser, pending, clock):
+        assert browser.get("/private").status_code == 200
+        thief = browser.clone()
+        clock.shift(301)
+        with listening(device_proof_failed) as heard:
+            assert device_sees(thief.post("/auth/refresh")) == (401, "device_proof_required")
+        assert [told["reason"] for _signal, told in heard] == ["refresh_token"]
+
+    def test_a_refresh_cookie_that_was_tossed_in_costs_the_access_cookie_nothing(self, browser, device):
+        browser.set_cookie(REFRESH, "garbage")
+        answer = browser.post("/auth/refresh")
+        assert device_sees(answer) == (401, "device_proof_required")
+        assert ACCESS not in answer.cookies
+
     def test_refusing_takes_away_the_refresh_cookie_alone(self, browser, offer, clock):
         tab = browser.clone()
         bind_on_sign_in(browser, offer)
@@ -603,6 +641,17 @@ class TestABoundSession:
         assert claims["cnf"] == {"jkt": row().key_thumbprint}
         assert claims["plan"] == "free"
 
+    def test_a_confirmation_of_the_projects_own_makes_no_bound_session(self, browser, account, settings):
+        settings.FASTAUTH = {
+            **settings.FASTAUTH,
+            "TOKEN_CLAIMS": lambda user, claims: {**claims, "cnf": {"jkt": "of a key of DPoP"}},
+        }
+        browser.sign_in(account)
+        jar = browser.clone()
+        del jar.cookies[REFRESH]
+        assert device_sees(jar.post("/auth/refresh")) == (401, "refresh_token_required")
+        assert browser.post("/auth/refresh").status_code == 200
+
     def test_a_confirmation_of_another_kind_binds_nothing(self, browser, account, settings):
         settings.FASTAUTH = {**settings.FASTAUTH, "TOKEN_CLAIMS": lambda user, claims: {**claims, "cnf": "a string"}}
         browser.sign_in(account)
@@ -647,6 +696,12 @@ class TestWhereBindingIsRequired:
         clock.shift(200)
         assert browser.get("/private").status_code == 200
         assert row().is_device_bound
+
+    def test_nor_is_it_ended_by_a_refresh_that_comes_first(self, browser, pending, clock):
+        clock.shift(200)
+        assert device_sees(browser.post("/auth/refresh")) == (401, "device_proof_required")
+        assert is_alive(row())
+        assert browser.get("/private").status_code == 200
 
     def test_one_whose_answer_was_lost_ends(self, browser, offer, clock):
         Device().bind(browser.clone(), offer)
