@@ -40,6 +40,7 @@ from .exceptions import (
     DeviceProofInvalid,
     DeviceProofRequired,
     RefreshTokenRequired,
+    SessionRevoked,
     SignUpDisabled,
     TokenInvalid,
     TryAgain,
@@ -379,11 +380,24 @@ class DeviceRefreshView(DeviceView):
         except DeviceProofInvalid:
             sessions.report_failed_proof(session, "signature", request._request)
             raise
+        self.end_if_replaced(request, session)
         response = Response()
         renewed = sessions.rotate_by_device(session, generation, request._request, issue_to_device(response))
         # Attached now, it saves the browser a round trip at the next refresh.
         device_binding.put_challenge(response, renewed)
         return self.instruct(response, renewed)
+
+    def end_if_replaced(self, request: Request, session: AuthSession) -> None:
+        """End ``session``, and raise ``SessionRevoked``, where a later sign-in in the same browser took its place.
+
+        Signing in ends the session that the request carries, and on the way back from another site it may carry none:
+        the access cookie has run out, and the browser renews it for no stranger's link. The browser then has both, and
+        would renew the one into the other's cookie: who signed in last would act as who was there before.
+        """
+        carried = carried_session_ids(request._request)
+        if session.pk not in carried and any(later > session.pk for later in carried):
+            sessions.revoke(AuthSession.objects.for_write().filter(pk=session.pk), Reason.REPLACED, request._request)
+            raise SessionRevoked
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)

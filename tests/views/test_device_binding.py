@@ -473,6 +473,39 @@ class TestRenewing:
         assert not answer.cookies
         assert browser.get("/private").status_code == 200
 
+    @pytest.mark.parametrize("carries", [ACCESS, REFRESH])
+    def test_of_a_session_that_another_took_the_place_of_ends_it(
+        self, browser, device, account, other_account, clock, carries
+    ):
+        """Bob comes back from another site, for which the browser does not renew Ada's cookie that has run out."""
+        clock.shift(301)
+        browser.cookies.clear()
+        browser.sign_in(other_account)
+        bob = browser.get("/auth/me").data
+        for name in {ACCESS, REFRESH} - {carries}:
+            del browser.cookies[name]
+        with listening(session_revoked) as heard:
+            answer = device.renew(browser)
+        assert device_sees(answer) == (401, "session_revoked")
+        assert not answer.cookies
+        assert [(told["session"].user, told["reason"]) for _signal, told in heard] == [(account.user, "replaced")]
+        browser.post("/auth/refresh")
+        assert browser.get("/auth/me").data == bob
+
+    def test_of_the_session_that_took_the_place_goes_on(self, browser, offer, other_account):
+        """What the browser still carries is of a sign-in before."""
+        older = browser.clone()
+        later = Browser()
+        device = bind_on_sign_in(later, later.sign_in(other_account))
+        assert device.renew(older).status_code == 200
+
+    def test_knowing_its_id_is_not_enough_to_end_it(self, browser, device, other_account):
+        stranger = Browser()
+        stranger.sign_in(other_account)
+        assert device_sees(renew(stranger, device.session_id)) == (403, "device_challenge")
+        assert device_sees(renew(stranger, device.session_id, Device().proof(device.challenge or "x")))[0] == 401
+        assert device.renew(browser).status_code == 200
+
     def test_without_any_cookie_clears_none(self, browser, device, account):
         """Another session's answer may be setting it at this moment."""
         device.ask(browser)
