@@ -646,6 +646,44 @@ class TestABoundSession:
         assert clears_cookies(answer)
         assert not is_alive(row())
 
+    @pytest.mark.parametrize("copied", ["before the binding", "after it"])
+    @pytest.mark.parametrize("where", ["in the cookies", "in the body", "in the header"])
+    def test_is_not_signed_out_with_a_copy(self, browser, offer, clock, copied, where):
+        refresh_token = browser.cookie(REFRESH)
+        thief = browser.clone()
+        bind_on_sign_in(browser, offer)
+        if copied == "after it":
+            thief = browser.clone()
+        clock.shift(311)
+        if where == "in the cookies":
+            answer = thief.post("/auth/logout")
+        elif where == "in the body":
+            answer = Browser().post("/auth/logout", {"refresh_token": refresh_token}, format="json")
+        else:
+            answer = Browser().post("/auth/logout", HTTP_AUTHORIZATION=f"Bearer {thief.cookie(ACCESS)}")
+        assert answer.status_code == 200
+        assert is_alive(row())
+
+    def test_is_not_replaced_by_the_sign_in_of_who_holds_a_copy(self, browser, offer, other_account, clock):
+        thief, session = browser.clone(), row()
+        bind_on_sign_in(browser, offer)
+        clock.shift(11)
+        assert thief.sign_in(other_account).status_code == 200
+        assert is_alive(session)
+
+    def test_is_signed_out_by_a_tab_that_has_not_heard_of_the_binding(self, browser, offer, clock):
+        tab = browser.clone()
+        bind_on_sign_in(browser, offer)
+        clock.shift(10)
+        assert tab.post("/auth/logout").status_code == 200
+        assert not is_alive(row())
+
+    def test_is_signed_out_where_a_clock_is_a_little_ahead(self, browser, device, clock):
+        """Of the host that answers. The browser drops the cookie when its own has come to the end."""
+        clock.shift(309)
+        browser.post("/auth/logout")
+        assert not is_alive(row())
+
     def test_is_replaced_by_the_next_sign_in(self, browser, device, account):
         answer = browser.sign_in(account)
         assert AuthSession.objects.alive().count() == 1
