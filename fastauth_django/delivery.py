@@ -53,7 +53,7 @@ def sign_in(
     """
     http_request = _http_request(request)
     delivery = token_delivery or conf.TOKEN_DELIVERY
-    carried = carried_session_ids(http_request) if delivery == "cookie" else []
+    carried = carried_tokens(http_request) if delivery == "cookie" else []
     with unless_deleted(user):
         pair = _start(user, http_request, response, delivery, remember=remember, replacing=carried)
         if delivery == "cookie":
@@ -85,12 +85,9 @@ def sign_out(
     http_request = _http_request(request)
     tokens = [*_bearer_tokens(http_request), *_read(RefreshToken, [refresh_token] if refresh_token else [])]
     if (token_delivery or conf.TOKEN_DELIVERY) == "cookie":
-        tokens += _cookie_tokens(http_request)
+        tokens += carried_tokens(http_request)
         cookies.clear_auth_cookies(response)
-    presented = _session_ids(tokens)
-    if not presented:
-        return []
-    ended = sessions.revoke(AuthSession.objects.for_write().filter(pk__in=presented), Reason.SIGNED_OUT, http_request)
+    ended = sessions.revoke_by(tokens, Reason.SIGNED_OUT, http_request)
     announce_signed_out(http_request, ended)
     return ended
 
@@ -110,7 +107,7 @@ def update_session_auth_hash(
     """
     http_request = _http_request(request)
     delivery = token_delivery or conf.TOKEN_DELIVERY
-    callers_own = set(_session_ids([*_cookie_tokens(http_request), *_bearer_tokens(http_request)]))
+    callers_own = set(_session_ids([*carried_tokens(http_request), *_bearer_tokens(http_request)]))
     ended = sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
     remember = any(session.remember for session in ended if session.pk in callers_own)
     return _start(user, http_request, response, delivery, remember=remember)
@@ -170,13 +167,14 @@ def _http_request(request: HttpRequest | Request) -> HttpRequest:
     return http_request
 
 
-def _cookie_tokens(request: HttpRequest) -> list[SessionToken]:
+def carried_tokens(request: HttpRequest) -> list[SessionToken]:
+    """The tokens in the cookies of ``request`` whose signature is good, expired ones too."""
     return [*_read(RefreshToken, cookies.refresh_tokens(request)), *access_cookie_tokens(request)]
 
 
 def carried_session_ids(request: HttpRequest) -> list[UUID]:
     """The sessions whose tokens, expired or not, are in the cookies of ``request``."""
-    return _session_ids(_cookie_tokens(request))
+    return _session_ids(carried_tokens(request))
 
 
 def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:

@@ -218,10 +218,11 @@ def _signed_challenge(proof: Proof, device_key: str | None) -> str | None:
     try:
         key = jwt.PyJWK.from_json(device_key or "", ALGORITHM)
         payload = json.loads(jwt.PyJWS().decode(proof.text, key, algorithms=[ALGORITHM]))
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     challenge = payload.get("jti") if isinstance(payload, dict) else None
-    return challenge if isinstance(challenge, str) else ""
+    # Ours are ASCII. JSON can spell half a character ("\ud800") that no signer can turn into bytes.
+    return challenge if isinstance(challenge, str) and challenge.isascii() else ""
 
 
 def _spelled_as_hashed(jwk: Any) -> str:

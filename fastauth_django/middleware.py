@@ -16,7 +16,7 @@ from django.utils.functional import SimpleLazyObject
 
 from . import cookies, csrf, sessions
 from .authentication import CookieJWTAuthentication
-from .delivery import carried_session_ids
+from .delivery import carried_tokens
 from .models import AuthSession
 
 VISITOR_ATTRIBUTE = "_fastauth_visitor"
@@ -123,8 +123,7 @@ class Visitor:
 
     def sign_out(self) -> None:
         """End the sessions that the request's cookies carry. The cookies themselves are cleared by :meth:`mark`."""
-        carried = AuthSession.objects.for_write().filter(pk__in=carried_session_ids(self._request))
-        sessions.revoke(carried, AuthSession.RevokedReason.SIGNED_OUT, self._request)
+        sessions.revoke_by(carried_tokens(self._request), AuthSession.RevokedReason.SIGNED_OUT, self._request)
         self._signed_out = True
         self._user = AnonymousUser()
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connections, router, transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -40,7 +41,7 @@ from .exceptions import (
 from .managers import AuthSessionQuerySet
 from .models import AuthSession
 from .signals import device_proof_failed, refresh_token_reused, session_revoked, token_refreshed
-from .tokens import AccessToken, RefreshToken, SessionToken, user_id_of
+from .tokens import AccessToken, RefreshToken, SessionToken, epoch, user_id_of
 
 T = TypeVar("T")
 User: TypeAlias = Any  # Whatever AUTH_USER_MODEL names.
@@ -66,14 +67,14 @@ def start(
     issue: Issue[T],
     *,
     remember: bool = False,
-    replacing: Collection[UUID] = (),
+    replacing: Collection[SessionToken] = (),
     asks_for_key: bool = False,
 ) -> T:
     """Begin a session of ``user`` on the client that sent ``request``; return what ``issue`` makes of it.
 
     ``issue(session, now)`` mints the tokens. It runs before anything is written, so a pair that cannot be made or
-    delivered leaves everything as it was. The sessions ``replacing`` end, so that none survives into another identity.
-    ``asks_for_key`` says that the answer asks the browser to bind the session to its device.
+    delivered leaves everything as it was. The sessions of the tokens ``replacing`` end, so that none survives into
+    another identity. ``asks_for_key`` says that the answer asks the browser to bind the session to its device.
     """
     now = present()
     session = AuthSession(
@@ -89,7 +90,7 @@ def start(
     session.expires_at = _end_of_life(session, now)
     issued = issue(session, now)
     if replacing:
-        revoke(AuthSession.objects.for_write().filter(pk__in=replacing), Reason.REPLACED, request)
+        revoke_by(replacing, Reason.REPLACED, request)
     alias = router.db_for_write(AuthSession)
     if conf.MAX_SESSIONS_PER_USER is None:
         until_not_lost(lambda: session.save(using=alias, force_insert=True), using=alias)
@@ -399,6 +400,27 @@ def revoke(sessions: AuthSessionQuerySet, reason: str, request: HttpRequest | No
         session.revoked_at, session.revoked_reason = now, str(reason)
         session_revoked.send(AuthSession, request=request, session=session, reason=str(reason))
     return ending
+
+
+def revoke_by(tokens: Iterable[SessionToken], reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
+    """End the sessions that ``tokens`` name, expired ones too. Returns those that were alive.
+
+    But not a session that is bound to a device, unless by a token of the device that has not run out: every other one
+    is a copy, with which a thief could sign the owner out for as long as the session lives.
+    """
+    tokens = list(tokens)
+    named = {token.session_id for token in tokens if token.session_id}
+    if not named:
+        return []
+    # What was on its way when the binding was confirmed, or comes from a host whose clock is a little behind, counts.
+    moment_ago = present() - timedelta(seconds=conf.REFRESH_GRACE)
+    of_device = {
+        token.session_id
+        for token in tokens
+        if isinstance(token, AccessToken) and token.key_thumbprint is not None and token["exp"] > epoch(moment_ago)
+    }
+    endable = Q(device_bound_at__isnull=True) | Q(device_bound_at__gte=moment_ago) | Q(pk__in=of_device)
+    return revoke(AuthSession.objects.for_write().filter(endable, pk__in=named), reason, request)
 
 
 def revoke_all(user: User, reason: str, request: HttpRequest | None = None) -> list[AuthSession]:

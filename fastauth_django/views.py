@@ -41,6 +41,7 @@ from .exceptions import (
     DeviceProofInvalid,
     DeviceProofRequired,
     RefreshTokenRequired,
+    SessionRevoked,
     SignUpDisabled,
     TokenInvalid,
     TryAgain,
@@ -224,12 +225,31 @@ class RefreshView(ActView):
         """The refresh tokens of the request, its cookies first. In a function of its own: the raw ones stay in here."""
         raw_tokens = cookies.refresh_tokens(request) if self.delivers_cookies else []
         self.refuse_forgery(request, token_can_be_sent=bool(raw_tokens))
+        if self.delivers_cookies:
+            self.leave_to_device(request)
         if not raw_tokens:
             in_body = self.read(RefreshSerializer).validated_data.get("refresh_token")
             raw_tokens = [in_body] if in_body else []
         if not raw_tokens:
             raise self.nothing_presented(request)
         return _readable(raw_tokens)
+
+    @sensitive_variables()
+    def leave_to_device(self, request: Request) -> None:
+        """Raise ``DeviceProofRequired`` for a browser whose access cookie was given to its session's device.
+
+        That cookie confirms the binding, here as everywhere. The refresh cookie beside it, which no answer has cleared
+        yet or a sibling subdomain tossed in, is not needed any more, and no sign of a theft.
+        """
+        for raw_token in cookies.access_tokens(request):
+            try:
+                token = AccessToken.read(raw_token)
+                if token.key_thumbprint is not None:
+                    sessions.live_session(token)
+            except (InvalidToken, UserInactive):
+                continue
+            if token.of_device:
+                raise DeviceProofRequired
 
     def nothing_presented(self, request: Request) -> Exception:
         """Why there is no refresh token. The browser may be the one that renews the session, and there is none then."""
@@ -242,8 +262,8 @@ class RefreshView(ActView):
                     sessions.live_session(token)
                 except (InvalidToken, UserInactive) as refusal:
                     refusals.append(refusal)
-                else:
-                    return DeviceProofRequired()
+            if token.of_device:
+                return DeviceProofRequired()
         if device_binding.was_skipped(request._request):
             refusals.append(TryAgain())
         return [*refusals, RefreshTokenRequired()][0]
@@ -362,11 +382,24 @@ class DeviceRefreshView(DeviceView):
         except DeviceProofInvalid:
             sessions.report_failed_proof(session, "signature", request._request)
             raise
+        self.end_if_replaced(request, session)
         response = Response()
         renewed = sessions.rotate_by_device(session, generation, request._request, issue_to_device(response))
         # Attached now, it saves the browser a round trip at the next refresh.
         device_binding.put_challenge(response, renewed)
         return self.instruct(response, renewed)
+
+    def end_if_replaced(self, request: Request, session: AuthSession) -> None:
+        """End ``session``, and raise ``SessionRevoked``, where a later sign-in in the same browser took its place.
+
+        Signing in ends the session that the request carries, and on the way back from another site it may carry none:
+        the access cookie has run out, and the browser renews it for no stranger's link. The browser then has both, and
+        would renew the one into the other's cookie: who signed in last would act as who was there before.
+        """
+        carried = carried_session_ids(request._request)
+        if session.pk not in carried and any(later > session.pk for later in carried):
+            sessions.revoke(AuthSession.objects.for_write().filter(pk=session.pk), Reason.REPLACED, request._request)
+            raise SessionRevoked
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)

@@ -145,6 +145,9 @@ REGISTRATIONS = {
     "payload no JSON": lambda d, c: d.sign({**HEADER, "jwk": d.jwk}, "jti"),
     "payload that nests deeply": lambda d, c: d.sign({**HEADER, "jwk": d.jwk}, "[" * 900),
     "made-up challenge": lambda d, c: d.registration("x"),
+    "half a character": lambda d, c: d.registration("\ud800:x"),
+    "half a character for a signature": lambda d, c: d.registration("x:\udfff"),
+    "challenge not ASCII": lambda d, c: d.registration("ä:x"),
     "challenge without its signature": lambda d, c: d.registration(c.rpartition(":")[0]),
     "challenge with another session": lambda d, c: d.registration("0" * 32 + c[32:]),
     "challenge tampered with": lambda d, c: tampered(d.registration(c), jti="x"),
@@ -263,6 +266,20 @@ def test_a_hostile_proof_renews_nothing_and_is_reported(browser, device, make):
     assert "Secure-Session-Challenge" not in answer.headers
     assert rows() == before
     assert [told["reason"] for _signal, told in heard] == ["signature"]
+
+
+@pytest.mark.parametrize("challenge", ["\ud800:x", "x:\udfff", "ä:x"])
+def test_a_signed_challenge_that_is_no_text_of_ours_renews_nothing(browser, device, challenge):
+    answer = renew(browser, device.session_id, device.proof(challenge))
+    assert (answer.status_code, answer.data["code"]) == (403, "device_challenge")
+    assert AuthSession.objects.get().generation == 0
+
+
+@pytest.mark.parametrize("key", ["no JSON", "[]", "1", "null", "{}", '{"kty":"EC","crv":"P-256","x":1,"y":[]}'])
+def test_a_key_that_was_damaged_in_the_database_renews_nothing(browser, device, key):
+    AuthSession.objects.update(device_key=key)
+    answer = renew(browser, device.session_id, device.proof())
+    assert (answer.status_code, answer.data["code"]) == (401, "device_proof_invalid")
 
 
 def test_it_does_not_disturb_the_owner(browser, device):

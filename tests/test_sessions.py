@@ -54,7 +54,7 @@ def test_nothing_is_written_when_the_tokens_cannot_be_made(account):
 
     before = start(account.user)
     with pytest.raises(RuntimeError):
-        sessions.start(account.user, RequestFactory().get("/"), fail, replacing=[before.pk])
+        sessions.start(account.user, RequestFactory().get("/"), fail, replacing=[RefreshToken.for_session(before)])
 
     assert list(AuthSession.objects.alive()) == [before]
 

@@ -8,7 +8,7 @@ import pytest
 from tests.browser import example as person
 from tests.browser.device import Authority, DeviceProfile
 from tests.browser.example import Example, expect
-from tests.browser.front_end import FrontEnd, claims_of
+from tests.browser.front_end import FrontEnd, claims_of, sign_in_data
 from tests.browser.pages import Pages
 from tests.browser.servers import Servers
 
@@ -208,6 +208,48 @@ class TestTheOwner:
             stranger.evaluate(f"void (location.href = '{me}')")
         assert navigation.value.status == 401
         assert front_end.tab.run(PLAIN_FETCH) == 200
+
+
+def come_back_from_another_site(profile, server, pages, name):
+    """Sign ``name`` in by a provider's redirect, which another site starts. Returns the tab."""
+    tab = profile.open(pages.origin("www.other.test") + "/blank")
+    identifier = next(value for key, value in sign_in_data(name).items() if key != "password")
+    with tab.page.expect_navigation(url=page_of(server)):
+        tab.evaluate(f"void (location.href = '{server.origin('app.example.test')}/callback?for={identifier}')")
+    return FrontEnd(tab)
+
+
+class TestASignInByAnotherSite:
+    def test_is_not_bound_because_the_browser_sends_no_cookie_to_bind(self, owner, server, trusted_pages, name):
+        """Documented: what that site started is cross-site, and the cookies are SameSite=Lax."""
+        front_end = FrontEnd(owner.open(page_of(server)))
+        front_end.sign_up(name)
+        front_end.sign_out()
+        server.forget_seen()
+        owner.events.clear()
+        front_end = come_back_from_another_site(owner, server, trusted_pages, name)
+        owner.wait_for(front_end.tab.page, "creation")
+        assert [(seen.status, seen.cookies) for seen in server.seen(BIND)] == [(401, [])]
+        assert front_end.me() is not None
+        assert not row_of(owner, server)["device_key"]
+
+    def test_ends_the_session_of_who_was_there_before(self, owner, server, trusted_pages, name):
+        """The browser would else renew it into the cookie of who signed in last, who would be somebody else."""
+        later = "later-" + name
+        sign_up(owner, server, later).sign_out()
+        front_end = sign_up(owner, server, name)
+        assert front_end.tab.run(PLAIN_FETCH) == 200
+        earlier = row_of(owner, server)["id"]
+        assert {cookie.name for cookie in owner.cookies()} == {"access_token"}
+        owner.forget("access_token")
+
+        front_end = come_back_from_another_site(owner, server, trusted_pages, later)
+        me = front_end.me()
+        assert me is not None
+        owner.forget("access_token")
+
+        assert front_end.me() == me
+        assert server.session(earlier)["revoked_reason"] == "replaced"
 
 
 class TestTheThief:

@@ -319,6 +319,21 @@ class TestBinding:
         assert browser.get("/private").status_code == 200
         assert device.renew(browser).status_code == 200
 
+    def test_a_refresh_with_its_cookie_confirms_it_and_is_left_to_the_browser(self, browser, pending):
+        """A client may refresh before it asks for anything. Its answer would replace the cookie of the device."""
+        bound_cookie = browser.cookie(ACCESS)
+        with listening(device_proof_failed) as heard:
+            assert device_sees(browser.post("/auth/refresh")) == (401, "device_proof_required")
+        assert heard == []
+        assert row().is_device_bound
+        assert row().generation == 0
+        assert browser.cookie(ACCESS) == bound_cookie
+        assert list(browser.cookies) == [ACCESS]
+
+    def test_a_forged_refresh_confirms_nothing(self, browser, pending):
+        assert browser.post("/auth/refresh", HTTP_ORIGIN="https://evil.test").status_code == 403
+        assert not row().is_device_bound
+
     def test_a_renewal_confirms_it_too(self, browser, pending):
         """The page asked for nothing before the cookie ran out."""
         assert pending.renew(browser).status_code == 200
@@ -460,6 +475,39 @@ class TestRenewing:
         assert not answer.cookies
         assert browser.get("/private").status_code == 200
 
+    @pytest.mark.parametrize("carries", [ACCESS, REFRESH])
+    def test_of_a_session_that_another_took_the_place_of_ends_it(
+        self, browser, device, account, other_account, clock, carries
+    ):
+        """Bob comes back from another site, for which the browser does not renew Ada's cookie that has run out."""
+        clock.shift(301)
+        browser.cookies.clear()
+        browser.sign_in(other_account)
+        bob = browser.get("/auth/me").data
+        for name in {ACCESS, REFRESH} - {carries}:
+            del browser.cookies[name]
+        with listening(session_revoked) as heard:
+            answer = device.renew(browser)
+        assert device_sees(answer) == (401, "session_revoked")
+        assert not answer.cookies
+        assert [(told["session"].user, told["reason"]) for _signal, told in heard] == [(account.user, "replaced")]
+        browser.post("/auth/refresh")
+        assert browser.get("/auth/me").data == bob
+
+    def test_of_the_session_that_took_the_place_goes_on(self, browser, offer, other_account):
+        """What the browser still carries is of a sign-in before."""
+        older = browser.clone()
+        later = Browser()
+        device = bind_on_sign_in(later, later.sign_in(other_account))
+        assert device.renew(older).status_code == 200
+
+    def test_knowing_its_id_is_not_enough_to_end_it(self, browser, device, other_account):
+        stranger = Browser()
+        stranger.sign_in(other_account)
+        assert device_sees(renew(stranger, device.session_id)) == (403, "device_challenge")
+        assert device_sees(renew(stranger, device.session_id, Device().proof(device.challenge or "x")))[0] == 401
+        assert device.renew(browser).status_code == 200
+
     def test_without_any_cookie_clears_none(self, browser, device, account):
         """Another session's answer may be setting it at this moment."""
         device.ask(browser)
@@ -510,6 +558,29 @@ class TestABoundSession:
         with listening(device_proof_failed) as heard:
             assert device_sees(tab.post("/auth/refresh")) == (401, "device_proof_required")
         assert heard == []
+
+    def test_a_refresh_cookie_that_nothing_has_cleared_yet_is_none_either(self, browser, pending, clock):
+        """Only this app's own answers clear it, and a page may ask for others alone."""
+        assert browser.get("/private").status_code == 200
+        clock.shift(60)
+        with listening(device_proof_failed) as heard:
+            assert device_sees(browser.post("/auth/refresh")) == (401, "device_proof_required")
+        assert heard == []
+        assert list(browser.cookies) == [ACCESS]
+
+    def test_a_copy_of_both_cookies_is_told_once_the_access_cookie_has_run_out(self, browser, pending, clock):
+        assert browser.get("/private").status_code == 200
+        thief = browser.clone()
+        clock.shift(301)
+        with listening(device_proof_failed) as heard:
+            assert device_sees(thief.post("/auth/refresh")) == (401, "device_proof_required")
+        assert [told["reason"] for _signal, told in heard] == ["refresh_token"]
+
+    def test_a_refresh_cookie_that_was_tossed_in_costs_the_access_cookie_nothing(self, browser, device):
+        browser.set_cookie(REFRESH, "garbage")
+        answer = browser.post("/auth/refresh")
+        assert device_sees(answer) == (401, "device_proof_required")
+        assert ACCESS not in answer.cookies
 
     def test_refusing_takes_away_the_refresh_cookie_alone(self, browser, offer, clock):
         tab = browser.clone()
@@ -581,6 +652,44 @@ class TestABoundSession:
         assert clears_cookies(answer)
         assert not is_alive(row())
 
+    @pytest.mark.parametrize("copied", ["before the binding", "after it"])
+    @pytest.mark.parametrize("where", ["in the cookies", "in the body", "in the header"])
+    def test_is_not_signed_out_with_a_copy(self, browser, offer, clock, copied, where):
+        refresh_token = browser.cookie(REFRESH)
+        thief = browser.clone()
+        bind_on_sign_in(browser, offer)
+        if copied == "after it":
+            thief = browser.clone()
+        clock.shift(311)
+        if where == "in the cookies":
+            answer = thief.post("/auth/logout")
+        elif where == "in the body":
+            answer = Browser().post("/auth/logout", {"refresh_token": refresh_token}, format="json")
+        else:
+            answer = Browser().post("/auth/logout", HTTP_AUTHORIZATION=f"Bearer {thief.cookie(ACCESS)}")
+        assert answer.status_code == 200
+        assert is_alive(row())
+
+    def test_is_not_replaced_by_the_sign_in_of_who_holds_a_copy(self, browser, offer, other_account, clock):
+        thief, session = browser.clone(), row()
+        bind_on_sign_in(browser, offer)
+        clock.shift(11)
+        assert thief.sign_in(other_account).status_code == 200
+        assert is_alive(session)
+
+    def test_is_signed_out_by_a_tab_that_has_not_heard_of_the_binding(self, browser, offer, clock):
+        tab = browser.clone()
+        bind_on_sign_in(browser, offer)
+        clock.shift(10)
+        assert tab.post("/auth/logout").status_code == 200
+        assert not is_alive(row())
+
+    def test_is_signed_out_where_a_clock_is_a_little_ahead(self, browser, device, clock):
+        """Of the host that answers. The browser drops the cookie when its own has come to the end."""
+        clock.shift(309)
+        browser.post("/auth/logout")
+        assert not is_alive(row())
+
     def test_is_replaced_by_the_next_sign_in(self, browser, device, account):
         answer = browser.sign_in(account)
         assert AuthSession.objects.alive().count() == 1
@@ -608,6 +717,17 @@ class TestABoundSession:
         claims = access_claims(browser.cookie(ACCESS))
         assert claims["cnf"] == {"jkt": row().key_thumbprint}
         assert claims["plan"] == "free"
+
+    def test_a_confirmation_of_the_projects_own_makes_no_bound_session(self, browser, account, settings):
+        settings.FASTAUTH = {
+            **settings.FASTAUTH,
+            "TOKEN_CLAIMS": lambda user, claims: {**claims, "cnf": {"jkt": "of a key of DPoP"}},
+        }
+        browser.sign_in(account)
+        jar = browser.clone()
+        del jar.cookies[REFRESH]
+        assert device_sees(jar.post("/auth/refresh")) == (401, "refresh_token_required")
+        assert browser.post("/auth/refresh").status_code == 200
 
     def test_a_confirmation_of_another_kind_binds_nothing(self, browser, account, settings):
         settings.FASTAUTH = {**settings.FASTAUTH, "TOKEN_CLAIMS": lambda user, claims: {**claims, "cnf": "a string"}}
@@ -653,6 +773,12 @@ class TestWhereBindingIsRequired:
         clock.shift(200)
         assert browser.get("/private").status_code == 200
         assert row().is_device_bound
+
+    def test_nor_is_it_ended_by_a_refresh_that_comes_first(self, browser, pending, clock):
+        clock.shift(200)
+        assert device_sees(browser.post("/auth/refresh")) == (401, "device_proof_required")
+        assert is_alive(row())
+        assert browser.get("/private").status_code == 200
 
     def test_one_whose_answer_was_lost_ends(self, browser, offer, clock):
         Device().bind(browser.clone(), offer)

@@ -6,4 +6,5 @@ urlpatterns = [
     path("auth/", include("fastauth_django.urls")),
     path("notes", views.NotesView.as_view()),
     path("page", views.page),
+    path("callback", views.callback),
 ]

@@ -1,10 +1,12 @@
 """A view that changes something, and the page of a front end."""
 
+from django.contrib.auth import get_user_model
 from django.core.cache import cache
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from fastauth_django import sign_in
 from tests.browser.pages import FRONT_END
 
 
@@ -29,3 +31,11 @@ class NotesView(APIView):
 
 def page(request):
     return HttpResponse(FRONT_END)
+
+
+def callback(request):
+    """Where a provider on another site sends people back to, whom it has identified."""
+    user = get_user_model()._default_manager.get_by_natural_key(request.GET["for"])
+    response = HttpResponseRedirect("/page")
+    sign_in(request, response, user)
+    return response
