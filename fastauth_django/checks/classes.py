@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from asyncio import iscoroutinefunction
 from collections.abc import Iterator
 from inspect import signature
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.http import HttpRequest

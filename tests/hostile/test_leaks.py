@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import django
 import jwt
 import pytest
 from django.contrib.auth import get_user_model
@@ -378,7 +379,9 @@ def _first_secret(text: str, secrets: list[str]) -> int | None:
 
 @pytest.fixture
 def project(settings, db) -> Any:
-    settings.ADMINS = [("Root", "root@example.com")]
+    # Django 6.0 takes addresses alone, and 6.1 sends mail by MAILERS. Each deprecates what was there before.
+    settings.ADMINS = ["root@example.com"] if django.VERSION >= (6, 0) else [("Root", "root@example.com")]
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
     settings.FASTAUTH = {
         "TOKEN_DELIVERY": "cookie",
         "COOKIE_NAME_ACCESS": ACCESS,
