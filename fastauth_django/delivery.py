@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 Reason = AuthSession.RevokedReason
-TokenKind = TypeVar("TokenKind", bound=SessionToken)
 
 
 def sign_in(
@@ -169,17 +168,15 @@ def _http_request(request: HttpRequest | Request) -> HttpRequest:
 
 def carried_tokens(request: HttpRequest) -> list[SessionToken]:
     """The tokens in the cookies of ``request`` whose signature is good, expired ones too."""
-    return [*_read(RefreshToken, cookies.refresh_tokens(request)), *access_cookie_tokens(request)]
+    return [
+        *_read(RefreshToken, cookies.refresh_tokens(request)),
+        *_read(AccessToken, cookies.access_tokens(request)),
+    ]
 
 
 def carried_session_ids(request: HttpRequest) -> list[UUID]:
     """The sessions whose tokens, expired or not, are in the cookies of ``request``."""
     return _session_ids(carried_tokens(request))
-
-
-def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
-    """The access tokens in the cookies of ``request`` whose signature is good, expired ones too."""
-    return _read(AccessToken, cookies.access_tokens(request))
 
 
 @sensitive_variables()
@@ -194,7 +191,7 @@ def _bearer_tokens(request: Any) -> list[SessionToken]:
 
 
 @sensitive_variables()
-def _read(kind: type[TokenKind], raw_tokens: Iterable[str | bytes]) -> list[TokenKind]:
+def _read(kind: type[SessionToken], raw_tokens: Iterable[str | bytes]) -> list[SessionToken]:
     """Those of ``raw_tokens`` whose signature and type are good, whether or not they have expired."""
     tokens = []
     for raw_token in raw_tokens:

@@ -27,7 +27,6 @@ from .authentication import CookieJWTAuthentication, challenge, refusal_of, reme
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .delivery import (
-    access_cookie_tokens,
     announce_signed_out,
     carried_session_ids,
     issue_onto,
@@ -225,48 +224,41 @@ class RefreshView(ActView):
         """The refresh tokens of the request, its cookies first. In a function of its own: the raw ones stay in here."""
         raw_tokens = cookies.refresh_tokens(request) if self.delivers_cookies else []
         self.refuse_forgery(request, token_can_be_sent=bool(raw_tokens))
-        if self.delivers_cookies:
-            self.leave_to_device(request)
+        # Where no session is bound, this would only take time.
+        look_for_device = self.delivers_cookies and (conf.DEVICE_BINDING is not None or not raw_tokens)
+        refusals = self.leave_to_device(request) if look_for_device else []
         if not raw_tokens:
             in_body = self.read(RefreshSerializer).validated_data.get("refresh_token")
             raw_tokens = [in_body] if in_body else []
         if not raw_tokens:
-            raise self.nothing_presented(request)
+            raise [*refusals, RefreshTokenRequired()][0]
         return _readable(raw_tokens)
 
     @sensitive_variables()
-    def leave_to_device(self, request: Request) -> None:
+    def leave_to_device(self, request: Request) -> list[APIException]:
         """Raise ``DeviceProofRequired`` for a browser whose access cookie was given to its session's device.
 
         That cookie confirms the binding, here as everywhere. The refresh cookie beside it, which no answer has cleared
-        yet or a sibling subdomain tossed in, is not needed any more, and no sign of a theft.
+        yet or a sibling subdomain tossed in, is not needed any more, and no sign of a theft. Returns why no device
+        renews the session, if one did until now.
         """
+        refusals: list[APIException] = []
         for raw_token in cookies.access_tokens(request):
             try:
                 token = AccessToken.read(raw_token)
-                if token.key_thumbprint is not None:
-                    sessions.live_session(token)
-            except (InvalidToken, UserInactive):
+            except InvalidToken:
                 continue
+            if token.key_thumbprint is None:
+                continue
+            try:
+                sessions.live_session(token)
+            except (InvalidToken, UserInactive) as refusal:
+                refusals.append(refusal)
             if token.of_device:
                 raise DeviceProofRequired
-
-    def nothing_presented(self, request: Request) -> Exception:
-        """Why there is no refresh token. The browser may be the one that renews the session, and there is none then."""
-        if not self.delivers_cookies:
-            return RefreshTokenRequired()
-        refusals: list[Exception] = []
-        for token in access_cookie_tokens(request):
-            if token.key_thumbprint is not None:
-                try:
-                    sessions.live_session(token)
-                except (InvalidToken, UserInactive) as refusal:
-                    refusals.append(refusal)
-            if token.of_device:
-                return DeviceProofRequired()
         if device_binding.was_skipped(request._request):
             refusals.append(TryAgain())
-        return [*refusals, RefreshTokenRequired()][0]
+        return refusals
 
     def handle_exception(self, exc: Exception) -> Response:
         if not isinstance(exc, InvalidToken | UserInactive):
