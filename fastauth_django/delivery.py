@@ -169,7 +169,7 @@ def _http_request(request: HttpRequest | Request) -> HttpRequest:
 
 def carried_tokens(request: HttpRequest) -> list[SessionToken]:
     """The tokens in the cookies of ``request`` whose signature is good, expired ones too."""
-    return [*_read(RefreshToken, cookies.refresh_tokens(request)), *access_cookie_tokens(request)]
+    return [*_read(RefreshToken, cookies.refresh_tokens(request)), *access_cookie_tokens(request, expired_too=True)]
 
 
 def carried_session_ids(request: HttpRequest) -> list[UUID]:
@@ -177,9 +177,9 @@ def carried_session_ids(request: HttpRequest) -> list[UUID]:
     return _session_ids(carried_tokens(request))
 
 
-def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
-    """The access tokens in the cookies of ``request`` whose signature is good, expired ones too."""
-    return _read(AccessToken, cookies.access_tokens(request))
+def access_cookie_tokens(request: HttpRequest, *, expired_too: bool) -> list[AccessToken]:
+    """The access tokens in the cookies of ``request`` whose signature is good."""
+    return _read(AccessToken, cookies.access_tokens(request), expired_too=expired_too)
 
 
 @sensitive_variables()
@@ -194,12 +194,12 @@ def _bearer_tokens(request: Any) -> list[SessionToken]:
 
 
 @sensitive_variables()
-def _read(kind: type[TokenKind], raw_tokens: Iterable[str | bytes]) -> list[TokenKind]:
-    """Those of ``raw_tokens`` whose signature and type are good, whether or not they have expired."""
+def _read(kind: type[TokenKind], raw_tokens: Iterable[str | bytes], *, expired_too: bool = True) -> list[TokenKind]:
+    """Those of ``raw_tokens`` whose signature and type are good."""
     tokens = []
     for raw_token in raw_tokens:
         try:
-            tokens.append(kind.read(raw_token, expired_too=True))
+            tokens.append(kind.read(raw_token, expired_too=expired_too))
         except AuthenticationFailed:
             continue
     return tokens

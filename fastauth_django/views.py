@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 from uuid import UUID
 
@@ -213,6 +213,9 @@ class RefreshView(ActView):
     """Exchange the refresh token for the next pair. A token that came in a cookie leaves only in cookies."""
 
     def post(self, request: Request) -> Response:
+        self.refuse_forgery(request, token_can_be_sent=bool(cookies.refresh_tokens(request)))
+        if self.delivers_cookies:
+            self.leave_to_device(request)
         presented = self.presented_tokens(request)
         response = Response()
         issue = issue_onto(response, "cookie" if self.delivers_cookies else "json")
@@ -223,9 +226,6 @@ class RefreshView(ActView):
     def presented_tokens(self, request: Request) -> list[RefreshToken]:
         """The refresh tokens of the request, its cookies first. In a function of its own: the raw ones stay in here."""
         raw_tokens = cookies.refresh_tokens(request) if self.delivers_cookies else []
-        self.refuse_forgery(request, token_can_be_sent=bool(raw_tokens))
-        if self.delivers_cookies:
-            self.leave_to_device(request)
         if not raw_tokens:
             in_body = self.read(RefreshSerializer).validated_data.get("refresh_token")
             raw_tokens = [in_body] if in_body else []
@@ -233,20 +233,16 @@ class RefreshView(ActView):
             raise self.nothing_presented(request)
         return _readable(raw_tokens)
 
-    @sensitive_variables()
     def leave_to_device(self, request: Request) -> None:
         """Raise ``DeviceProofRequired`` for a browser whose access cookie was given to its session's device.
 
         That cookie confirms the binding, here as everywhere. The refresh cookie beside it, which no answer has cleared
         yet or a sibling subdomain tossed in, is not needed any more, and no sign of a theft.
         """
-        for raw_token in cookies.access_tokens(request):
-            try:
-                token = AccessToken.read(raw_token)
-                if token.key_thumbprint is not None:
+        for token in access_cookie_tokens(request, expired_too=False):
+            if token.key_thumbprint is not None:
+                with suppress(InvalidToken, UserInactive):
                     sessions.live_session(token)
-            except (InvalidToken, UserInactive):
-                continue
             if token.of_device:
                 raise DeviceProofRequired
 
@@ -255,7 +251,7 @@ class RefreshView(ActView):
         if not self.delivers_cookies:
             return RefreshTokenRequired()
         refusals: list[Exception] = []
-        for token in access_cookie_tokens(request):
+        for token in access_cookie_tokens(request, expired_too=True):
             if token.key_thumbprint is not None:
                 try:
                     sessions.live_session(token)
