@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 Reason = AuthSession.RevokedReason
+TokenKind = TypeVar("TokenKind", bound=SessionToken)
 
 
 def sign_in(
@@ -179,6 +180,11 @@ def carried_session_ids(request: HttpRequest) -> list[UUID]:
     return _session_ids(carried_tokens(request))
 
 
+def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
+    """The access tokens in the cookies of ``request`` that are good, as far as a token alone can tell."""
+    return _read(AccessToken, cookies.access_tokens(request), expired_too=False)
+
+
 @sensitive_variables()
 def _bearer_tokens(request: Any) -> list[SessionToken]:
     authentication = JWTAuthentication()
@@ -191,12 +197,12 @@ def _bearer_tokens(request: Any) -> list[SessionToken]:
 
 
 @sensitive_variables()
-def _read(kind: type[SessionToken], raw_tokens: Iterable[str | bytes]) -> list[SessionToken]:
-    """Those of ``raw_tokens`` whose signature and type are good, whether or not they have expired."""
+def _read(kind: type[TokenKind], raw_tokens: Iterable[str | bytes], *, expired_too: bool = True) -> list[TokenKind]:
+    """Those of ``raw_tokens`` whose signature and type are good."""
     tokens = []
     for raw_token in raw_tokens:
         try:
-            tokens.append(kind.read(raw_token, expired_too=True))
+            tokens.append(kind.read(raw_token, expired_too=expired_too))
         except AuthenticationFailed:
             continue
     return tokens

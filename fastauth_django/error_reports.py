@@ -47,6 +47,11 @@ class ExceptionReporterFilter(SafeExceptionReporterFilter):
             for name, value in safe.items()
         }
 
+    def get_safe_request_meta(self, request: Any) -> dict[str, Any]:
+        # A device's proof counts until it is spent, and an error may have kept it from being spent.
+        safe = super().get_safe_request_meta(request)
+        return {name: self.cleansed_substitute if _shows_token(value) else value for name, value in safe.items()}
+
     def get_traceback_frame_variables(self, request: Any, tb_frame: FrameType) -> Any:
         hidden = _hidden_by_callers(tb_frame)
         return [

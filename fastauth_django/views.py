@@ -27,6 +27,7 @@ from .authentication import CookieJWTAuthentication, challenge, refusal_of, reme
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .delivery import (
+    access_cookie_tokens,
     announce_signed_out,
     carried_session_ids,
     issue_onto,
@@ -213,7 +214,14 @@ class RefreshView(ActView):
     """Exchange the refresh token for the next pair. A token that came in a cookie leaves only in cookies."""
 
     def post(self, request: Request) -> Response:
+        carries_cookie = bool(cookies.refresh_tokens(request))
+        self.refuse_forgery(request, token_can_be_sent=carries_cookie)
+        # Where no session is bound, to look for a device's cookie would only take time.
+        look_for_device = self.delivers_cookies and (conf.DEVICE_BINDING is not None or not carries_cookie)
+        refusals = self.leave_to_device(request) if look_for_device else []
         presented = self.presented_tokens(request)
+        if not presented:
+            raise [*refusals, RefreshTokenRequired()][0]
         response = Response()
         issue = issue_onto(response, "cookie" if self.delivers_cookies else "json")
         pair = sessions.rotate(presented, request._request, issue)
@@ -223,18 +231,11 @@ class RefreshView(ActView):
     def presented_tokens(self, request: Request) -> list[RefreshToken]:
         """The refresh tokens of the request, its cookies first. In a function of its own: the raw ones stay in here."""
         raw_tokens = cookies.refresh_tokens(request) if self.delivers_cookies else []
-        self.refuse_forgery(request, token_can_be_sent=bool(raw_tokens))
-        # Where no session is bound, this would only take time.
-        look_for_device = self.delivers_cookies and (conf.DEVICE_BINDING is not None or not raw_tokens)
-        refusals = self.leave_to_device(request) if look_for_device else []
         if not raw_tokens:
             in_body = self.read(RefreshSerializer).validated_data.get("refresh_token")
             raw_tokens = [in_body] if in_body else []
-        if not raw_tokens:
-            raise [*refusals, RefreshTokenRequired()][0]
-        return _readable(raw_tokens)
+        return _readable(raw_tokens) if raw_tokens else []
 
-    @sensitive_variables()
     def leave_to_device(self, request: Request) -> list[APIException]:
         """Raise ``DeviceProofRequired`` for a browser whose access cookie was given to its session's device.
 
@@ -243,11 +244,7 @@ class RefreshView(ActView):
         renews the session, if one did until now.
         """
         refusals: list[APIException] = []
-        for raw_token in cookies.access_tokens(request):
-            try:
-                token = AccessToken.read(raw_token)
-            except InvalidToken:
-                continue
+        for token in access_cookie_tokens(request):
             if token.key_thumbprint is None:
                 continue
             try:

@@ -37,6 +37,7 @@ from fastauth_django.managers import AuthSessionManager
 from fastauth_django.models import AuthSession
 from fastauth_django.tokens import AccessToken, FallbackTokenBackend, RefreshToken, TokenPair, token_backend
 from tests.clients import Browser, NativeApp
+from tests.devices import Device
 from tests.factories import PASSWORD, make_account, sign_up_data
 from tests.hostile.watching import listening_to_all_loggers
 from tests.testapp.views import PrivateView
@@ -660,6 +661,17 @@ def test_a_token_in_another_cookie_is_hidden_too(rf, session):
 class Unspeakable:
     def __repr__(self):
         raise Boom
+
+
+def test_a_proof_of_a_device_is_hidden(rf):
+    """It is good until it is spent, and an error may have come before that."""
+    proof = Device().proof("challenge")
+    request = rf.post("/auth/device/refresh", HTTP_SECURE_SESSION_RESPONSE=f'"{proof}"')
+
+    meta = ExceptionReporterFilter().get_safe_request_meta(request)
+
+    assert meta["HTTP_SECURE_SESSION_RESPONSE"] == "********************"
+    assert meta["PATH_INFO"] == "/auth/device/refresh"
 
 
 def test_a_variable_that_cannot_be_shown_does_not_break_the_report(rf):

@@ -494,9 +494,10 @@ class TestRenewing:
         browser.post("/auth/refresh")
         assert browser.get("/auth/me").data == bob
 
-    def test_of_the_session_that_took_the_place_goes_on(self, browser, offer, other_account):
+    def test_of_the_session_that_took_the_place_goes_on(self, browser, offer, other_account, clock):
         """What the browser still carries is of a sign-in before."""
         older = browser.clone()
+        clock.shift(1)
         later = Browser()
         device = bind_on_sign_in(later, later.sign_in(other_account))
         assert device.renew(older).status_code == 200
@@ -798,6 +799,16 @@ class TestWhereBindingIsRequired:
         clock.shift(600)
         assert browser.get("/private").status_code == 200
         assert browser.post("/auth/refresh").status_code == 200
+
+    def test_sessions_that_were_asked_under_optional_and_not_bound_end(self, browser, account, settings, clock):
+        settings.FASTAUTH = cookies_with(DEVICE_BINDING="optional")
+        bound, plain = Browser(), browser
+        bind_on_sign_in(bound, bound.sign_in(account))
+        plain.sign_in(account)
+        clock.shift(120)
+        settings.FASTAUTH = cookies_with(DEVICE_BINDING="required")
+        assert plain.get("/private").status_code == 401
+        assert bound.get("/private").status_code == 200
 
 
 class TestLostRaces:
