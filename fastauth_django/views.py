@@ -214,10 +214,10 @@ class RefreshView(ActView):
     """Exchange the refresh token for the next pair. A token that came in a cookie leaves only in cookies."""
 
     def post(self, request: Request) -> Response:
-        carries_cookie = bool(cookies.refresh_tokens(request))
-        self.refuse_forgery(request, token_can_be_sent=carries_cookie)
+        sends_refresh_cookie = bool(cookies.refresh_tokens(request))
+        self.refuse_forgery(request, token_can_be_sent=sends_refresh_cookie)
         # Where no session is bound, to look for a device's cookie would only take time.
-        look_for_device = self.delivers_cookies and (conf.DEVICE_BINDING is not None or not carries_cookie)
+        look_for_device = self.delivers_cookies and (conf.DEVICE_BINDING is not None or not sends_refresh_cookie)
         refusals = self.leave_to_device(request) if look_for_device else []
         presented = self.presented_tokens(request)
         if not presented:
