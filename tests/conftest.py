@@ -1,10 +1,12 @@
 """Fixtures that every test may use. A test reads as a browser or a client would act: over HTTP where a user would."""
 
 import os
+from importlib.metadata import version
 
 import pytest
 import time_machine
 from django.core.cache import cache
+from packaging.requirements import Requirement
 
 from tests.clients import Browser, NativeApp
 from tests.factories import Account, make_account
@@ -17,6 +19,15 @@ def pytest_report_header() -> str:
     database = os.environ.get("FASTAUTH_TEST_DATABASE", "sqlite")
     isolation = os.environ.get("FASTAUTH_TEST_ISOLATION") or "its own isolation level"
     return f"database: {database}, {isolation}"
+
+
+def pytest_runtest_setup(item):
+    """``@pytest.mark.needs("PyJWT >= 2.12")``: skip what an older version, which this app supports too, does not do."""
+    for marker in item.iter_markers("needs"):
+        [requirement] = map(Requirement, marker.args)
+        if not requirement.specifier.contains(installed := version(requirement.name), prereleases=True):
+            reason = f"needs {requirement}, and {installed} is installed"
+            pytest.fail(reason) if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1" else pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True)

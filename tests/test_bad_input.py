@@ -16,6 +16,9 @@ POST_ROUTES = ["register", "login", "refresh", "logout", "account/change-passwor
 
 JSON = "application/json"
 
+#: Older parsers decode by any codec of Python's, and fail with what it raises.
+NEEDS_TEXT_CHARSETS = pytest.mark.needs("djangorestframework >= 3.18.2")
+
 #: Bodies that are no object of ours, whatever the route: content type and bytes.
 MALFORMED = {
     "broken JSON": (JSON, b'{"password": '),
@@ -34,8 +37,8 @@ MALFORMED = {
     "not UTF-8": (JSON, b'{"refresh_token": "\xff\xfe"}'),
     "lone NUL byte": (JSON, b"\0"),
     "UTF-16": (JSON, '{"refresh_token": ""}'.encode("utf-16")),
-    "charset that is a compression": (f"{JSON}; charset=zlib", b"{}"),
-    "charset that turns letters": (f"{JSON}; charset=rot13", b"{}"),
+    "charset that is a compression": pytest.param((f"{JSON}; charset=zlib", b"{}"), marks=NEEDS_TEXT_CHARSETS),
+    "charset that turns letters": pytest.param((f"{JSON}; charset=rot13", b"{}"), marks=NEEDS_TEXT_CHARSETS),
     "unknown content type": ("text/csv", b"a,b"),
     "plain text": ("text/plain", b"{}"),
     "XML": ("application/xml", b"<password/>"),

@@ -328,12 +328,12 @@ FORGERIES = [
     with_another_key,
     with_another_algorithm_of_the_same_key,
     with_the_payload_of_another,
-    with_an_unknown_critical_header,
+    pytest.param(with_an_unknown_critical_header, marks=pytest.mark.needs("PyJWT >= 2.12")),
     with_a_header_that_is_nested_too_deeply,
 ]
 
 
-@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")  # the shorter key is the forgery
+@pytest.mark.filterwarnings("ignore:The HMAC key is .* bytes long")  # the shorter key is the forgery
 @pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__)
 class TestForgeries:
     def test_forged_access_token_is_refused(self, app, forge):
@@ -370,7 +370,7 @@ ODD_CLAIMS = {
     "session that is empty": {"sid": ""},
     "session of a thousand letters": {"sid": "a" * 1_000},
     "no id": {"jti": ...},
-    "id that is a number": {"jti": 1},
+    "id that is a number": pytest.param({"jti": 1}, marks=pytest.mark.needs("PyJWT >= 2.10")),
     "no type": {"token_type": ...},
     "type in a list": {"token_type": ["access", "session_refresh"]},
     "not yet valid": {"nbf": 9_999_999_999},

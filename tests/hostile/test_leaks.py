@@ -226,7 +226,7 @@ FAULTS: dict[str, tuple[Callable[[Tools], None], list[str]]] = {
         ["refresh", "logout of an app", "me", "me of an app", "view of the project"],
     ),
     "signing": (
-        lambda tools: tools.patch(jwt.PyJWS, "encode"),
+        lambda tools: tools.patch(jwt, "encode"),
         ["login", "refresh of an app", "change-password"],
     ),
     "session core": (fail_in_core, ["login", "refresh", "refresh of an app", "logout", "change-password"]),

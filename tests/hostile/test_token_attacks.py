@@ -121,13 +121,15 @@ ATTACKS = {
     "kid that is a path": with_header("", kid="../../../../dev/null"),
     "kid that is SQL": with_header(ATTACKERS_KEY, kid=f"x' UNION SELECT '{ATTACKERS_KEY}"),
     "kid that is a command": with_header(ATTACKERS_KEY, kid="key; touch /tmp/x"),
-    "kid that is a number": lambda token: hmac_signed({**HEADER, "kid": 1}, claims_of(token)),
+    "kid that is a number": pytest.param(
+        lambda token: hmac_signed({**HEADER, "kid": 1}, claims_of(token)), marks=pytest.mark.needs("PyJWT >= 2.12")
+    ),
     "jku of the attacker": with_header(ATTACKERS_KEY, jku=EVIL, kid="evil"),
     "x5u of the attacker": with_header(ATTACKERS_KEY, x5u=EVIL),
     "x5c of the attacker": with_header(ATTACKERS_KEY, x5c=[base64url("certificate")]),
     "embedded public key": with_embedded_public_key,
     "embedded shared key": with_embedded_shared_key,
-    "critical header": with_critical_header,
+    "critical header": pytest.param(with_critical_header, marks=pytest.mark.needs("PyJWT >= 2.12")),
     "payload that is not encoded": with_unencoded_payload,
     "payload in the clear": part(1, lambda payload: decoded(payload).decode()),
     "empty signature": part(2, lambda signature: ""),
