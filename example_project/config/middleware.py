@@ -12,7 +12,8 @@ class ShowSetCookie:
     """Repeats the names and attributes of the cookies an answer sets in ``X-Demo-Set-Cookie``, never their values.
 
     ``X-Demo-Expires-In`` says how many seconds the access token lives that the request was authenticated with, and
-    ``X-Demo-Renewed-At``, where the session is bound to the device, when the browser got it (seconds since 1970).
+    ``X-Demo-Renewed-At``, where the session is bound to the device, when the browser got it (seconds since 1970) and
+    which one it is, for two may be of the same second.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -34,5 +35,5 @@ class ShowSetCookie:
         if token is not None and "exp" in token:
             response.headers["X-Demo-Expires-In"] = str(max(0, int(token["exp"] - time.time())))
             if getattr(token, "of_device", False):
-                response.headers["X-Demo-Renewed-At"] = str(token["iat"])
+                response.headers["X-Demo-Renewed-At"] = f"{token['iat']} {token['jti'][:8]}"
         return response

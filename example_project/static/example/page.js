@@ -297,21 +297,25 @@ async function observed(input, init) {
 
 const life = { end: 0, total: 0 }; // of the access token, in ms, when another answer than a refresh told it
 let renewedAt = 0; // when the browser itself last got an access cookie, in ms
+let renewed = ""; // and which one that was
 
 function learn(headers) {
   const cookies = JSON.parse(headers.get("X-Demo-Set-Cookie") ?? "[]");
   if (cookies.length) drawCookies(cookies);
   const left = Number(headers.get("X-Demo-Expires-In"));
   if (left > 0) life.end = Date.now() + left * 1000;
-  const at = Number(headers.get("X-Demo-Renewed-At")) * 1000;
-  if (at > renewedAt) seeRenewal(at);
+  const [seconds, which] = (headers.get("X-Demo-Renewed-At") ?? "").split(" ");
+  const at = Number(seconds) * 1000;
+  // An answer that is late tells of the cookie before.
+  if (which && which !== renewed && at >= renewedAt) seeRenewal(at, which);
 }
 
 /** The browser renewed the cookie, with no line of script: no page sees the request, so the server tells of it. */
-function seeRenewal(at) {
+function seeRenewal(at, which) {
   log("POST", renewedAt ? "/auth/device/refresh by the browser" : "/auth/device/bind by the browser", 200, at);
   life.total = 0;
   renewedAt = at;
+  renewed = which;
   drawDevices().catch((error) => notice(inWords(error), true));
 }
 
