@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypeAlias, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypeAlias, TypedDict, TypeVar, cast, overload
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ Delivery: TypeAlias = Literal["json", "cookie"]
 SameSite: TypeAlias = Literal["lax", "strict", "none", "Lax", "Strict", "None", "LAX", "STRICT", "NONE"]
 Strings: TypeAlias = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 Duration: TypeAlias = timedelta | int
+
+
+MISSING: Any = object()
+# Of these types, a value that was checked once need not be checked again: nobody can change what is inside.
+UNCHANGING = (str, int, timedelta, type(None))
 
 
 class FormerCookieSettings(TypedDict, total=False):
@@ -214,6 +220,7 @@ class Setting(Generic[T]):
         self.default = default
         self.doc = doc
         self._default_text = default_text
+        self._checked: tuple[object, Any] = (self, None)  # the value last read, and what it is when cleaned
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -225,14 +232,19 @@ class Setting(Generic[T]):
     def __get__(self, instance: Settings | None, owner: type) -> Setting[T] | T:
         if instance is None:
             return self
-        try:
-            value = instance.user_settings[self.name]
-        except KeyError:
+        value = instance.user_settings.get(self.name, MISSING)
+        if value is MISSING:
             value = self.default(instance) if callable(self.default) else self.default
+        checked, clean = self._checked
+        if value is checked:
+            return cast("T", clean)
         try:
-            return self.kind.clean(value)
+            clean = self.kind.clean(value)
         except (TypeError, ValueError) as error:
             raise ImproperlyConfigured(f"FASTAUTH[{self.name!r}] must be {self.kind_text}, not {value!r}.") from error
+        if isinstance(value, UNCHANGING) and isinstance(clean, UNCHANGING):
+            self._checked = value, clean
+        return cast("T", clean)
 
     @property
     def kind_text(self) -> str:
@@ -390,14 +402,24 @@ class Settings:
     def user_settings(self) -> Mapping[str, Any]:
         """``settings.FASTAUTH`` as the project wrote it."""
         user_settings = getattr(django_settings, "FASTAUTH", {})
-        if not isinstance(user_settings, Mapping):
+        if type(user_settings) is not dict and not isinstance(user_settings, Mapping):
             raise ImproperlyConfigured(f"FASTAUTH must be a dict, not {type(user_settings).__name__}.")
         return user_settings
 
     @property
     def simplejwt_settings(self) -> Mapping[str, Any]:
         """``settings.SIMPLE_JWT`` as the project wrote it, without simplejwt's defaults."""
-        return getattr(django_settings, "SIMPLE_JWT", None) or {}
+        if self._simplejwt_settings is None:
+            self._simplejwt_settings = getattr(django_settings, "SIMPLE_JWT", None) or {}
+        return self._simplejwt_settings
+
+    # Most projects have no SIMPLE_JWT, and Django takes long to look for a setting that is not there.
+    _simplejwt_settings: Mapping[str, Any] | None = None
+
+    def forget_simplejwt_settings(self, *, setting: str, **kwargs: Any) -> None:
+        """Read ``SIMPLE_JWT`` anew when it changes, as simplejwt does."""
+        if setting == "SIMPLE_JWT":
+            self._simplejwt_settings = None
 
     @classmethod
     def declared(cls) -> dict[str, Setting[Any]]:
@@ -406,3 +428,4 @@ class Settings:
 
 
 conf = Settings()
+setting_changed.connect(conf.forget_simplejwt_settings)

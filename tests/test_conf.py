@@ -63,6 +63,27 @@ def test_every_setting_has_a_default_in_the_table():
     assert list(Settings.declared()) == list(DEFAULTS)
 
 
+def test_value_follows_the_setting_there_and_back():
+    before = conf.REFRESH_GRACE
+    with override_settings(FASTAUTH={"REFRESH_GRACE": 3}):
+        inside = conf.REFRESH_GRACE
+        with override_settings(FASTAUTH={}):
+            default = conf.REFRESH_GRACE
+
+    assert (before, inside, default, conf.REFRESH_GRACE) == (10, 3, 10, 10)
+
+
+def test_value_follows_what_is_changed_within_the_setting(settings, monkeypatch):
+    settings.FASTAUTH = {"REFRESH_GRACE": 3, "CORS_ORIGINS": ["https://one.example"]}
+    assert (conf.REFRESH_GRACE, conf.CORS_ORIGINS) == (3, ("https://one.example",))
+
+    monkeypatch.setitem(settings.FASTAUTH, "REFRESH_GRACE", 4)
+    settings.FASTAUTH["CORS_ORIGINS"].append("https://two.example")
+
+    assert conf.REFRESH_GRACE == 4
+    assert conf.CORS_ORIGINS == ("https://one.example", "https://two.example")
+
+
 def test_debug_follows_django(bare_settings):
     bare_settings.DEBUG = True
 
