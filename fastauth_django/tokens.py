@@ -27,7 +27,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from .conf import conf
 from .exceptions import TokenExpired, TokenInvalid
-from .jwk import public_jwk
+from .jwk import examined_secret, public_jwk
 
 if TYPE_CHECKING:
     from .models import AuthSession
@@ -75,6 +75,16 @@ class FallbackTokenBackend(TokenBackend):
         if self.algorithm.startswith("HS"):
             return None
         return public_jwk(self.algorithm, self.prepared_signing_key)
+
+    def get_verifying_key(self, token: Any) -> Any:
+        """The key to verify ``token`` with; those of ``SECRET_KEY_FALLBACKS`` come after it."""
+        if self.algorithm.startswith("HS"):
+            return self.examined_secret
+        return super().get_verifying_key(token)
+
+    @cached_property
+    def examined_secret(self) -> Any:
+        return examined_secret(self.algorithm, self.prepared_signing_key)
 
     @sensitive_variables()
     def decode(self, token: Any, verify: bool = True, *, verify_exp: bool = True) -> dict[str, Any]:
@@ -230,6 +240,21 @@ class SessionToken(Token):
         except TokenError as error:
             raise TokenInvalid from error
 
+    @classmethod
+    def _of(cls, session: AuthSession, *, issued_at: datetime, expires: int, token_id: UUID) -> Self:
+        token = cls.__new__(cls)
+        token.token = None
+        token.current_time = issued_at
+        token.payload = {
+            _type_claim(): cls.token_type,
+            "exp": expires,
+            "iat": epoch(issued_at),
+            simplejwt.api_settings.USER_ID_CLAIM: user_id_of(session.user),
+            SESSION_CLAIM: session.pk.hex,
+        }
+        token._set_id(token_id)
+        return token
+
     def get_token_backend(self) -> FallbackTokenBackend:
         return token_backend()
 
@@ -242,16 +267,19 @@ class SessionToken(Token):
             and (id_claim is None or id_claim in self.payload)
             and self.payload.get(_type_claim()) == self.token_type
             and isinstance(self.payload.get(simplejwt.api_settings.USER_ID_CLAIM), (str, int))
-            and (SESSION_CLAIM not in self.payload or _is_uuid(self.payload[SESSION_CLAIM]))
+            and (SESSION_CLAIM not in self.payload or self.session_id is not None)
         )
         if not well_formed:
             raise TokenError("Token has the wrong claims")
 
-    @property
+    @cached_property
     def session_id(self) -> UUID | None:
         """The session this token belongs to; None for a plain simplejwt token."""
         sid = self.payload.get(SESSION_CLAIM)
-        return None if sid is None else UUID(sid)
+        try:
+            return UUID(sid) if isinstance(sid, str) else None
+        except ValueError:
+            return None
 
     @property
     def user_id(self) -> str:
@@ -284,20 +312,15 @@ class AccessToken(SessionToken):
 
         ``bound=True`` is for an answer to the session's device: the token names the device's key.
         """
-        token = cls()
         ttl = conf.BOUND_ACCESS_TOKEN_TTL if bound else conf.ACCESS_TOKEN_TTL
-        issued = {
-            **token.payload,
-            # Added after the conversion: without USE_TZ, local times of the hour in which clocks change add up wrongly.
-            "exp": min(epoch(now) + int(ttl.total_seconds()), epoch(session.expires_at)),
-            simplejwt.api_settings.USER_ID_CLAIM: user_id_of(session.user),
-            SESSION_CLAIM: session.pk.hex,
-        }
+        # Added after the conversion: without USE_TZ, local times of the hour in which clocks change add up wrongly.
+        expires = min(epoch(now) + int(ttl.total_seconds()), epoch(session.expires_at))
+        token = cls._of(session, issued_at=now, expires=expires, token_id=uuid4())
+        issued = token.payload
         if bound:
             issued[CONFIRMATION_CLAIM] = {"jkt": session.key_thumbprint}
         shape_claims = conf.TOKEN_CLAIMS
         if shape_claims is None:
-            token.payload = issued
             return token
         shaped = shape_claims(session.user, dict(issued))
         if not isinstance(shaped, dict):
@@ -325,18 +348,13 @@ class RefreshToken(SessionToken):
     @classmethod
     def for_session(cls, session: AuthSession) -> RefreshToken:
         """The refresh token of the session's present generation. It can be made again: every claim is from the row."""
-        token = cls.__new__(cls)
-        token.token = None
-        token.current_time = session.rotated_at
-        token.payload = {
-            _type_claim(): cls.token_type,
-            "exp": epoch(session.expires_at),
-            "iat": epoch(session.rotated_at),
-            simplejwt.api_settings.USER_ID_CLAIM: user_id_of(session.user),
-            SESSION_CLAIM: session.pk.hex,
-            GENERATION_CLAIM: session.generation,
-        }
-        token._set_id(uuid5(session.pk, str(session.generation)))
+        token = cls._of(
+            session,
+            issued_at=session.rotated_at,
+            expires=epoch(session.expires_at),
+            token_id=uuid5(session.pk, str(session.generation)),
+        )
+        token.payload[GENERATION_CLAIM] = session.generation
         return token
 
     def verify(self) -> None:
@@ -388,10 +406,3 @@ class TokenPair:
 def _type_claim() -> str:
     # None switches simplejwt's type check off, and then a refresh token would open protected views.
     return simplejwt.api_settings.TOKEN_TYPE_CLAIM or "token_type"
-
-
-def _is_uuid(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and bool(UUID(value))
-    except ValueError:
-        return False

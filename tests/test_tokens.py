@@ -470,6 +470,26 @@ def test_what_a_release_of_pyjwt_overlooks_is_a_refusal_too(monkeypatch, app, er
     assert refusal(app.get("/private")) == (401, "token_invalid")
 
 
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_each_algorithm_with_a_shared_secret_verifies_what_it_signed_only(settings, app, account, algorithm):
+    settings.SIMPLE_JWT = {"ALGORITHM": algorithm, "SIGNING_KEY": LONG_KEY}
+    app.sign_in(account)
+    own, claims = app.get("/private").status_code, claims_of(app.access)
+    app.access = signed(claims, "not " + LONG_KEY, algorithm)
+
+    assert jwt.get_unverified_header(app.access)["alg"] == algorithm
+    assert (own, refusal(app.get("/private"))) == (200, (401, "token_invalid"))
+
+
+def test_a_release_of_pyjwt_that_verifies_with_no_jwk_is_given_the_secret_itself(settings, monkeypatch, app):
+    monkeypatch.setattr(jwt, "PyJWK", lambda *args: object())
+    settings.SIMPLE_JWT = {"SIGNING_KEY": settings.SECRET_KEY}  # prepares the keys anew
+
+    assert app.get("/private").status_code == 200
+    app.access = signed(claims_of(app.access), "not " + LONG_KEY)
+    assert refusal(app.get("/private")) == (401, "token_invalid")
+
+
 # --- Time ----------------------------------------------------------------------------------------------------------
 
 
