@@ -63,6 +63,7 @@ class CookieSpec:
         """The attributes as a ``Set-Cookie`` spells them, without the life of the cookie."""
         return self.morsel("", None).OutputString().partition("; ")[2]
 
+    @sensitive_variables()
     def morsel(self, value: str, max_age: int | None) -> PartitionedMorsel:
         """The ``Set-Cookie`` that gives the cookie ``value`` for ``max_age`` seconds; 0 removes it."""
         morsel = PartitionedMorsel()
@@ -81,6 +82,10 @@ class CookieSpec:
     @sensitive_variables()
     def put(self, response: HttpResponseBase, value: str, max_age: int) -> None:
         """Write the cookie onto ``response``, beside any of the same name with another path, domain or partition."""
+        self.place(response, self.morsel(value, max_age))
+
+    def place(self, response: HttpResponseBase, morsel: PartitionedMorsel) -> None:
+        """The same for a cookie that is made already."""
         key = self.name
         held = response.cookies.get(key)
         if held is not None and (held["path"], held["domain"], bool(held.get("partitioned"))) != (
@@ -90,34 +95,34 @@ class CookieSpec:
         ):
             key = f"{self.name}; Path={self.path}; Domain={self.domain or ''}; Partitioned={self.partitioned}"
         # dict's own method: the jar's would build a Morsel without Partitioned.
-        dict.__setitem__(response.cookies, key, self.morsel(value, max_age))
+        dict.__setitem__(response.cookies, key, morsel)
 
 
 def access_cookie() -> CookieSpec:
     """The access cookie as the settings describe it."""
-    return _spec(conf.COOKIE_NAME_ACCESS, conf.COOKIE_PATH_ACCESS)
+    return auth_cookies()[0]
 
 
 def refresh_cookie() -> CookieSpec:
     """The refresh cookie as the settings describe it."""
-    return _spec(conf.COOKIE_NAME_REFRESH, conf.COOKIE_PATH_REFRESH)
+    return auth_cookies()[1]
 
 
-def _spec(name: str, path: str) -> CookieSpec:
-    return CookieSpec(
-        name=name,
-        path=path,
-        domain=conf.COOKIE_DOMAIN,
-        secure=conf.COOKIE_SECURE,
-        httponly=conf.COOKIE_HTTPONLY,
-        samesite=conf.COOKIE_SAMESITE,
-        partitioned=conf.COOKIE_PARTITIONED,
+def auth_cookies() -> tuple[CookieSpec, CookieSpec]:
+    """The access and the refresh cookie, which differ in name and path only."""
+    domain, secure, httponly = conf.COOKIE_DOMAIN, conf.COOKIE_SECURE, conf.COOKIE_HTTPONLY
+    samesite, partitioned = conf.COOKIE_SAMESITE, conf.COOKIE_PARTITIONED
+    return (
+        CookieSpec(conf.COOKIE_NAME_ACCESS, conf.COOKIE_PATH_ACCESS, domain, secure, httponly, samesite, partitioned),
+        CookieSpec(conf.COOKIE_NAME_REFRESH, conf.COOKIE_PATH_REFRESH, domain, secure, httponly, samesite, partitioned),
     )
 
 
 def former_cookies() -> list[CookieSpec]:
     """Cookies of an earlier deployment (``COOKIE_FORMER``), without any that is today's."""
-    today = {access_cookie().identity, refresh_cookie().identity}
+    if not conf.COOKIE_FORMER:
+        return []
+    today = {spec.identity for spec in auth_cookies()}
     return [spec for spec in map(former_cookie, conf.COOKIE_FORMER) if spec.identity not in today]
 
 
@@ -132,11 +137,13 @@ def set_auth_cookies(response: HttpResponseBase, pair: TokenPair) -> None:
 
     Raises :class:`CookieTooLarge` before anything is put onto ``response``.
     """
-    access, refresh = access_cookie(), refresh_cookie()
-    refuse_cookie_that_browsers_drop(access, pair.access, pair.access_max_age)
-    refuse_cookie_that_browsers_drop(refresh, pair.refresh, pair.refresh_max_age)
-    access.put(response, pair.access, pair.access_max_age)
-    refresh.put(response, pair.refresh, pair.refresh_max_age)
+    access, refresh = auth_cookies()
+    access_morsel = access.morsel(pair.access, pair.access_max_age)
+    refresh_morsel = refresh.morsel(pair.refresh, pair.refresh_max_age)
+    refuse_cookie_that_browsers_drop(access_morsel)
+    refuse_cookie_that_browsers_drop(refresh_morsel)
+    access.place(response, access_morsel)
+    refresh.place(response, refresh_morsel)
     _clear_former(response)
 
 
@@ -146,9 +153,10 @@ def set_bound_access_cookie(response: HttpResponseBase, token: AccessToken, max_
     ``alone`` clears the refresh cookie: nothing renews such a session but the device's key, so there is none to steal.
     Raises :class:`CookieTooLarge` before anything is put onto ``response``.
     """
-    access, value = access_cookie(), str(token)
-    refuse_cookie_that_browsers_drop(access, value, max_age)
-    access.put(response, value, max_age)
+    access = access_cookie()
+    morsel = access.morsel(str(token), max_age)
+    refuse_cookie_that_browsers_drop(morsel)
+    access.place(response, morsel)
     if alone:
         clear_refresh_cookie(response)
     _clear_former(response)
@@ -162,8 +170,8 @@ def clear_refresh_cookie(response: HttpResponseBase) -> None:
 
 def clear_auth_cookies(response: HttpResponseBase) -> None:
     """Remove both cookies and the former ones from the browser."""
-    access_cookie().put(response, "", 0)
-    refresh_cookie().put(response, "", 0)
+    for spec in auth_cookies():
+        spec.put(response, "", 0)
     _clear_former(response)
 
 
@@ -178,25 +186,24 @@ def forbid_storing(response: HttpResponseBase) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
-@sensitive_variables()
-def refuse_cookie_that_browsers_drop(spec: CookieSpec, value: str, max_age: int) -> None:
+def refuse_cookie_that_browsers_drop(morsel: PartitionedMorsel) -> None:
     """Raise :class:`CookieTooLarge` for a cookie over 4096 bytes; log a warning from 3.5 KB on.
 
     Browsers drop such a cookie silently, and the user is thrown back to the sign-in page for ever.
     """
-    size = len(spec.morsel(value, max_age).OutputString().encode())
+    size = len(morsel.OutputString().encode())
     if size > SIZE_LIMIT:
         raise CookieTooLarge(
-            f"The cookie {spec.name!r} would be {size} bytes with its attributes and browsers drop cookies over "
-            f"{SIZE_LIMIT}. {_describe_claims(value)} Keep what FASTAUTH['TOKEN_CLAIMS'] adds small."
+            f"The cookie {morsel.key!r} would be {size} bytes with its attributes and browsers drop cookies over "
+            f"{SIZE_LIMIT}. {_describe_claims(morsel.value)} Keep what FASTAUTH['TOKEN_CLAIMS'] adds small."
         )
     if size > SIZE_WARNING:
         logger.warning(
             "The cookie %r is %d bytes with its attributes; browsers drop cookies over %d. %s",
-            spec.name,
+            morsel.key,
             size,
             SIZE_LIMIT,
-            _describe_claims(value),
+            _describe_claims(morsel.value),
         )
 
 
