@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import router
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -77,7 +79,8 @@ def sign_out(
     """End every session whose token ``request`` carries, expired ones too, and clear the cookies on ``response``.
 
     A garbage token or none at all is no error: whoever asks to be signed out, is. **No CSRF check is made**: the view
-    answers for it. Sends Django's ``user_logged_out`` for a user whose session ended. Returns the sessions ended.
+    answers for it. Sends Django's ``user_logged_out`` for a user whose session ended. Returns the sessions ended, which
+    are read from the database when one of them is looked at.
 
     :param refresh_token: one more token, from the request's body.
     :param token_delivery: as for :func:`sign_in`. In JSON delivery cookies are neither read nor cleared.
@@ -155,10 +158,18 @@ def issue_to_device(response: HttpResponseBase) -> sessions.Issue[AuthSession]:
     return issue
 
 
-def announce_signed_out(request: HttpRequest, ended: Iterable[AuthSession]) -> None:
-    """Send Django's ``user_logged_out`` once for each user whose session ended."""
-    for user in {session.user.pk: session.user for session in ended}.values():
-        user_logged_out.send(sender=user.__class__, request=request, user=user)
+def announce_signed_out(request: HttpRequest, ended: Sequence[AuthSession]) -> None:
+    """Send Django's ``user_logged_out`` once for each user whose session ended. Who that is, is read when one looks."""
+    if len(ended) > 1:
+        ended = list({session.user_id: session for session in ended}.values())
+    for session in ended:
+        user = SimpleLazyObject(partial(_user_of, session))
+        user_logged_out.send(sender=get_user_model(), request=request, user=user)
+
+
+def _user_of(session: AuthSession) -> sessions.User:
+    # A session without a user was deleted with its user in this instant. None is what Django's own logout() sends.
+    return None if session.user_id is None else session.user
 
 
 def _http_request(request: HttpRequest | Request) -> HttpRequest:

@@ -81,6 +81,12 @@ class AuthSession(models.Model):
     def __str__(self) -> str:
         return str(self.pk)
 
+    def __copy__(self) -> AuthSession:
+        # Django copies a model as it pickles one, and a refresh copies its session.
+        duplicate = self.__class__.__new__(self.__class__)
+        duplicate.__dict__.update(self.__getstate__())
+        return duplicate
+
     def is_expired(self, now: datetime | None = None) -> bool:
         """Whether the session has run out at ``now`` (default: the present)."""
         return self.expires_at <= (now or timezone.now())

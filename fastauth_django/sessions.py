@@ -10,15 +10,16 @@ import copy
 import logging
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connections, router, transaction
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from django.utils.functional import SimpleLazyObject
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from .client import client_address, client_user_agent
@@ -38,7 +39,7 @@ from .exceptions import (
     TryAgain,
     UserInactive,
 )
-from .managers import AuthSessionQuerySet
+from .managers import AuthSessionQuerySet, NoneOrSince
 from .models import AuthSession
 from .signals import device_proof_failed, refresh_token_reused, session_revoked, token_refreshed
 from .tokens import AccessToken, RefreshToken, SessionToken, epoch, user_id_of
@@ -93,13 +94,13 @@ def start(
         revoke_by(replacing, Reason.REPLACED, request)
     alias = router.db_for_write(AuthSession)
     if conf.MAX_SESSIONS_PER_USER is None:
-        until_not_lost(lambda: session.save(using=alias, force_insert=True), using=alias)
+        until_not_lost(lambda: AuthSession.objects.insert(session), using=alias)
         return issued
 
     def start_within_limit() -> None:
         with transaction.atomic(using=alias):
             _lock(user, alias)
-            session.save(using=alias, force_insert=True)
+            AuthSession.objects.insert(session)
             _end_sessions_over_limit(user, request)
 
     until_not_lost(start_within_limit, using=alias)
@@ -165,12 +166,13 @@ def _living(session_id: UUID | None, token: SessionToken | None = None) -> AuthS
         # Whoever asks second is to hear why, too: that the browser cannot do what is required here.
         not_bound = session is not None and session.revoked_reason == Reason.NOT_BOUND
         raise DeviceBindingRequired if not_bound else SessionRevoked
+    user = session.user
     # A token of one user must not open the session of another, however it came to be signed.
-    if token is not None and user_id_of(session.user) != token.user_id:
+    if token is not None and user_id_of(user) != token.user_id:
         raise TokenInvalid
     if session.is_expired():
         raise TokenExpired
-    if not session.user.is_active:
+    if not user.is_active:
         raise UserInactive
     if not _password_unchanged(session):
         raise PasswordChanged
@@ -188,8 +190,7 @@ def _password_unchanged(session: AuthSession) -> bool:
     if constant_time_compare(session.auth_hash, current):
         return True
     if any(constant_time_compare(session.auth_hash, fallback) for fallback in user.get_session_auth_fallback_hash()):
-        outdated = AuthSession.objects.for_write().filter(pk=session.pk, auth_hash=session.auth_hash)
-        _write_in_passing(outdated, auth_hash=current)
+        _write_in_passing(Expected([session.pk], auth_hash=session.auth_hash), auth_hash=current)
         return True
     return False
 
@@ -216,9 +217,7 @@ def _require_device(session: AuthSession, token: SessionToken) -> None:
 def _confirm_device(session: AuthSession) -> None:
     """Make the device's key final. A later request does it where this one loses a race."""
     session.device_bound_at = present()
-    unconfirmed = AuthSession.objects.for_write().filter(
-        pk=session.pk, device_key=session.device_key, device_bound_at__isnull=True
-    )
+    unconfirmed = Expected([session.pk], device_key=session.device_key, device_bound_at=None)
     _write_in_passing(unconfirmed, device_bound_at=session.device_bound_at)
 
 
@@ -246,7 +245,7 @@ def bind(token: AccessToken, generation: int, device_key: str, request: HttpRequ
     bound = copy.copy(session)
     bound.device_key = device_key
     issued = issue(bound, present())
-    unconfirmed = AuthSession.objects.for_write().filter(pk=session.pk, device_bound_at__isnull=True)
+    unconfirmed = Expected([session.pk], device_bound_at=None)
     if not _write_if_unchanged(unconfirmed, device_key=device_key):
         live_session(token)  # Somebody signed out meanwhile? Then that is what happened.
         raise DeviceAlreadyBound
@@ -335,7 +334,7 @@ def _successor(session: AuthSession, now: datetime, request: HttpRequest) -> Aut
 
 def _compare_and_set(session: AuthSession, successor: AuthSession, **conditions: Any) -> bool:
     """Write the successor if the session still is what was read: of all that try, one wins."""
-    unchanged = AuthSession.objects.for_write().filter(pk=session.pk, generation=session.generation, **conditions)
+    unchanged = Expected([session.pk], generation=session.generation, **conditions)
     names = ["generation", "rotated_at", "expires_at", "ip_address", "user_agent"]
     if successor.device_bound_at is not None:
         names.append("device_bound_at")
@@ -392,9 +391,7 @@ def revoke(sessions: AuthSessionQuerySet, reason: str, request: HttpRequest | No
     if not ending:
         return []
     now = present()
-    rows = AuthSession.objects.for_write().filter(pk__in=[session.pk for session in ending])
-    # A sign-out outlasts the refreshes it races with.
-    if not until_not_lost(lambda: _write(rows, revoked_at=now, revoked_reason=str(reason)), using=rows.db):
+    if not _end(Expected([session.pk for session in ending]), now, reason):
         return []
     for session in ending:
         session.revoked_at, session.revoked_reason = now, str(reason)
@@ -402,16 +399,22 @@ def revoke(sessions: AuthSessionQuerySet, reason: str, request: HttpRequest | No
     return ending
 
 
+def _end(expected: Expected, now: datetime, reason: str) -> int:
+    # A sign-out outlasts the refreshes it races with.
+    return until_not_lost(
+        lambda: _write(expected, revoked_at=now, revoked_reason=str(reason)), using=router.db_for_write(AuthSession)
+    )
+
+
 def revoke_by(tokens: Iterable[SessionToken], reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
-    """End the sessions that ``tokens`` name, expired ones too. Returns those that were alive.
+    """End the sessions that ``tokens`` name, expired ones too, in one statement each. Returns those that were alive.
+
+    They are read when somebody looks at them, a receiver of ``session_revoked`` for example: most sign-outs need not.
 
     But not a session that is bound to a device, unless by a token of the device that has not run out: every other one
     is a copy, with which a thief could sign the owner out for as long as the session lives.
     """
     tokens = list(tokens)
-    named = {token.session_id for token in tokens if token.session_id}
-    if not named:
-        return []
     # What was on its way when the binding was confirmed, or comes from a host whose clock is a little behind, counts.
     moment_ago = present() - timedelta(seconds=conf.REFRESH_GRACE)
     of_device = {
@@ -419,8 +422,21 @@ def revoke_by(tokens: Iterable[SessionToken], reason: str, request: HttpRequest 
         for token in tokens
         if isinstance(token, AccessToken) and token.key_thumbprint is not None and token["exp"] > epoch(moment_ago)
     }
-    endable = Q(device_bound_at__isnull=True) | Q(device_bound_at__gte=moment_ago) | Q(pk__in=of_device)
-    return revoke(AuthSession.objects.for_write().filter(endable, pk__in=named), reason, request)
+    ended: list[Any] = []
+    for session_id in dict.fromkeys(token.session_id for token in tokens if token.session_id):
+        unbound = {} if session_id in of_device else {"device_bound_at": NoneOrSince(moment_ago)}
+        if _end(Expected([session_id], **unbound), present(), reason):
+            session: Any = SimpleLazyObject(partial(_load_ended, session_id))
+            session_revoked.send(AuthSession, request=request, session=session, reason=str(reason))
+            ended.append(session)
+    return ended
+
+
+def _load_ended(session_id: UUID) -> AuthSession:
+    """A session that was ended by its id alone, for a receiver who wants to see it."""
+    session = AuthSession.objects.get_with_user(session_id, hidden_too=True)
+    # Its user was deleted in this instant, and it with them.
+    return AuthSession(pk=session_id) if session is None else session
 
 
 def revoke_all(user: User, reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
@@ -431,27 +447,36 @@ def revoke_all(user: User, reason: str, request: HttpRequest | None = None) -> l
 # --- Write ---------------------------------------------------------------------------------------------------------
 
 
-def _write(sessions: AuthSessionQuerySet, **changes: Any) -> int:
-    """Change those of ``sessions`` that were not ended: an ended session is never written again, so never revived."""
-    return sessions.filter(revoked_at__isnull=True).update(**changes)
+class Expected:
+    """Some sessions, and what must still be true of each for a change to be written into it."""
+
+    def __init__(self, ids: Collection[UUID], **values: Any) -> None:
+        self.ids = ids
+        self.values = values
 
 
-def _write_if_unchanged(unchanged: AuthSessionQuerySet, **changes: Any) -> bool:
-    """Change the one session that ``unchanged`` finds for as long as nobody else changed it. Whether it did."""
+def _write(expected: Expected, **changes: Any) -> int:
+    """Change those of the sessions that were not ended: an ended session is never written again, so never revived."""
+    return AuthSession.objects.compare_and_set(expected.ids, {**expected.values, "revoked_at": None}, changes)
+
+
+def _write_if_unchanged(expected: Expected, **changes: Any) -> bool:
+    """Change the one session that is ``expected`` for as long as nobody else changed it. Whether it did."""
+    alias = router.db_for_write(AuthSession)
     try:
-        return bool(until_not_lost(lambda: _write(unchanged, **changes), using=unchanged.db))
+        return bool(until_not_lost(lambda: _write(expected, **changes), using=alias))
     except OperationalError as error:
-        if connections[unchanged.db].in_atomic_block or not is_lost_race(error):
+        if connections[alias].in_atomic_block or not is_lost_race(error):
             raise
         return False
 
 
-def _write_in_passing(sessions: AuthSessionQuerySet, **changes: Any) -> None:
-    """Change ``sessions`` on the way of a request that does not depend on it: a lost race is left to a later one."""
+def _write_in_passing(expected: Expected, **changes: Any) -> None:
+    """Change a session on the way of a request that does not depend on it: a lost race is left to a later one."""
     try:
         # In a caller's transaction this is a savepoint, so that a lost race does not break what the caller does.
-        with transaction.atomic(using=sessions.db):
-            _write(sessions, **changes)
+        with transaction.atomic(using=router.db_for_write(AuthSession)):
+            _write(expected, **changes)
     except OperationalError as error:
         if not is_lost_race(error):
             raise

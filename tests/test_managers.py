@@ -1,5 +1,6 @@
-"""The query on every request's way, and when the ORM has to run it instead."""
+"""The statements on every request's way, and when the ORM has to run one instead."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -8,8 +9,10 @@ from django.db import connection, models
 from django.test.utils import CaptureQueriesContext, isolate_apps
 from django.utils import timezone
 
-from fastauth_django.managers import _is_one_plain_table
+from fastauth_django.managers import NoneOrSince, _is_one_plain_table
 from fastauth_django.models import AuthSession
+
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -66,6 +69,25 @@ def test_finds_nothing_for_an_unknown_id(get_with_user):
     assert get_with_user(uuid4()) is None
 
 
+def test_finds_hidden_users_too_where_that_is_asked(monkeypatch, session):
+    """A session of a user whom the project hides can be ended."""
+    monkeypatch.setattr(get_user_model()._meta, "default_manager", hiding_everybody())
+
+    assert AuthSession.objects.get_with_user(session.pk) is None
+    assert AuthSession.objects.get_with_user(session.pk, hidden_too=True) == session
+
+
+def hiding_everybody() -> models.Manager:
+    manager = HidingEverybody()
+    manager.model, manager.name = get_user_model(), "objects"
+    return manager
+
+
+class HidingEverybody(models.Manager):
+    def get_queryset(self):
+        return super().get_queryset().none()
+
+
 def test_finds_nothing_for_a_user_who_is_gone(get_with_user, session):
     session.user.delete()
 
@@ -89,6 +111,80 @@ def test_only_sessions_that_are_neither_ended_nor_over_are_alive(clock, session)
     copy(expires_at=timezone.now())
 
     assert list(AuthSession.objects.alive()) == [session]
+
+
+# --- Writing -------------------------------------------------------------------------------------------------------
+
+
+def test_inserts_what_the_orm_would_save(session):
+    copy = AuthSession(**{**values(session), "id": uuid4(), "device_key": "", "ip_address": "2001:db8::1"})
+
+    AuthSession.objects.insert(copy)
+
+    assert not copy._state.adding
+    assert values(AuthSession.objects.get(pk=copy.pk)) == values(copy)
+
+
+def test_tells_receivers_of_djangos_signals_what_it_inserts(session):
+    """A project may write a mail about each new device."""
+    heard = []
+
+    def hear(sender, instance, created=None, **kwargs):
+        heard.append((instance.pk, created, instance._state.adding))
+
+    models.signals.pre_save.connect(hear, sender=AuthSession)
+    models.signals.post_save.connect(hear, sender=AuthSession)
+    copy = AuthSession(**{**values(session), "id": uuid4()})
+    try:
+        AuthSession.objects.insert(copy)
+    finally:
+        models.signals.pre_save.disconnect(hear, sender=AuthSession)
+        models.signals.post_save.disconnect(hear, sender=AuthSession)
+
+    assert heard == [(copy.pk, None, True), (copy.pk, True, False)]
+
+
+@pytest.mark.parametrize(
+    ("expected", "changed"),
+    [
+        ({"generation": 0}, 1),
+        ({"generation": 1}, 0),
+        ({"revoked_at": None}, 1),
+        ({"ip_address": None}, 0),
+        ({"device_bound_at": NoneOrSince(LONG_AGO)}, 1),
+        ({"created_at": NoneOrSince(LONG_AGO)}, 1),
+        ({"created_at": NoneOrSince(LONG_AGO.replace(year=2100))}, 0),
+        ({}, 1),
+    ],
+    ids=str,
+)
+def test_changes_what_is_as_expected(session, expected, changed):
+    now = timezone.now().replace(microsecond=0)
+    bystander = AuthSession(**{**values(session), "id": uuid4()})
+    bystander.save()
+
+    count = AuthSession.objects.compare_and_set(
+        [session.pk], expected, {"generation": 5, "rotated_at": now, "device_key": None}
+    )
+
+    found = AuthSession.objects.get(pk=session.pk)
+    assert count == changed
+    assert (found.generation, found.rotated_at == now) == ((5, True) if changed else (0, session.rotated_at == now))
+    assert AuthSession.objects.get(pk=bystander.pk).generation == 0
+
+
+def test_changes_several_in_one_statement(session, django_assert_num_queries):
+    ids = [session.pk, uuid4(), uuid4()]
+    for each in ids[1:]:
+        AuthSession(**{**values(session), "id": each}).save()
+
+    with django_assert_num_queries(1):
+        assert AuthSession.objects.compare_and_set(ids[:2], {}, {"generation": 5}) == 2
+
+    assert sorted(AuthSession.objects.values_list("generation", flat=True)) == [0, 5, 5]
+
+
+# --- When the ORM has to -------------------------------------------------------------------------------------------
 
 
 class ShoutingField(models.CharField):

@@ -1,5 +1,6 @@
 """The session's row."""
 
+import copy
 import time
 from datetime import timedelta
 from uuid import RFC_4122
@@ -83,3 +84,14 @@ def test_every_reason_fits_its_column():
 @pytest.mark.django_db
 def test_migrations_are_complete():
     call_command("makemigrations", "fastauth_django", check=True, dry_run=True, verbosity=0)
+
+
+def test_copy_shares_nothing_that_changes_with_the_original(signed_in):
+    session = AuthSession.objects.select_related("user").get()
+
+    duplicate = copy.copy(session)
+    duplicate.generation, duplicate._state.adding = 7, True
+
+    assert duplicate == session
+    assert (session.generation, session._state.adding) == (0, False)
+    assert duplicate.user is session.user

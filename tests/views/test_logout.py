@@ -55,9 +55,57 @@ def test_stolen_copies_of_both_cookies_die_with_the_session(signed_in):
     assert thief.post("/auth/refresh").json()["code"] == "session_revoked"
 
 
-def test_sign_out_costs_two_queries(signed_in, django_assert_num_queries):
-    with django_assert_num_queries(2):
+def test_sign_out_costs_one_query(signed_in, django_assert_num_queries):
+    with django_assert_num_queries(1):
         logout(signed_in)
+
+
+def test_second_sign_out_costs_one_query_too(signed_in, django_assert_num_queries):
+    copy = signed_in.clone()
+    logout(signed_in)
+
+    with django_assert_num_queries(1):
+        logout(copy)
+
+
+def test_receivers_who_look_at_session_and_user_cost_one_more(signed_in, account, django_assert_num_queries):
+    session = session_of(signed_in)
+    seen = []
+
+    def look(sender, **kwargs):
+        seen.append((sender, kwargs["session"].revoked_reason if "session" in kwargs else kwargs["user"].pk))
+
+    session_revoked.connect(look)
+    user_logged_out.connect(look)
+    try:
+        with django_assert_num_queries(2):
+            logout(signed_in)
+    finally:
+        session_revoked.disconnect(look)
+        user_logged_out.disconnect(look)
+
+    assert seen == [(AuthSession, "signed_out"), (type(account.user), account.user.pk)]
+    assert not is_alive(session)
+
+
+def test_account_that_is_deleted_while_its_user_signs_out_disturbs_nobody(signed_in, account):
+    """As Django's own logout does it: ``user_logged_out`` says None."""
+    session = session_of(signed_in)
+
+    def delete(sender, **kwargs):
+        account.user.delete()
+
+    session_revoked.connect(delete)
+    try:
+        with listening(user_logged_out) as heard:
+            response = logout(signed_in)
+    finally:
+        session_revoked.disconnect(delete)
+
+    assert response.status_code == 200
+    [(_signal, arguments)] = heard
+    assert arguments["user"] == None  # noqa: E711  # a lazy object that holds None
+    assert not AuthSession.objects.filter(pk=session.pk).exists()
 
 
 def test_sign_out_ends_no_other_session(signed_in, account):
