@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -64,6 +66,17 @@ class UserSerializer(serializers.ModelSerializer):
         model = UserModel
         fields = _present(UserModel._meta.pk.name, IDENTIFIER, UserModel.get_email_field_name(), "name")
         read_only_fields = fields
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        if self.__class__ is not UserSerializer:
+            return super().get_fields()  # A project's own may choose its fields by the request.
+        return copy.deepcopy(_user_fields())
+
+
+@cache
+def _user_fields() -> dict[str, serializers.Field]:
+    """The fields of the built-in serializer: REST framework reads the model for each that is made, and takes long."""
+    return serializers.ModelSerializer.get_fields(UserSerializer())
 
 
 class Confidential:

@@ -79,8 +79,8 @@ class AuthView(APIView):
         return (self.token_delivery or conf.TOKEN_DELIVERY) == "cookie"
 
     @sensitive_variables()
-    def read(self, serializer_class: Any) -> Any:
-        """The validated serializer for the request's body. Raises a 400 for a body that is no object."""
+    def body(self) -> Mapping[str, Any]:
+        """The request's body. Raises a 400 for one that is no object."""
         try:
             data = self.request.data
         except (RecursionError, SuspiciousOperation) as error:
@@ -88,7 +88,12 @@ class AuthView(APIView):
             raise ParseError from error
         if not isinstance(data, Mapping):
             raise ParseError(_("Expected an object."), code="invalid")
-        serializer = serializer_class(data=data, context={"request": self.request, "view": self})
+        return data
+
+    @sensitive_variables()
+    def read(self, serializer_class: Any) -> Any:
+        """The validated serializer for the request's body. Raises a 400 for a body that it does not take."""
+        serializer = serializer_class(data=self.body(), context={"request": self.request, "view": self})
         serializer.is_valid(raise_exception=True)
         return serializer
 
@@ -149,6 +154,11 @@ class ActView(AuthView):
         if self.delivers_cookies:
             patch_vary_headers(response, ["Cookie"])
         return response
+
+    @sensitive_variables()
+    def token_in_body(self) -> str | None:
+        """The refresh token that a client without cookies sends. A browser sends an empty body, which needs no look."""
+        return self.read(RefreshSerializer).validated_data.get("refresh_token") if self.body() else None
 
     def refuse_forgery(self, request: Request, *, token_can_be_sent: bool) -> None:
         """Raise ``CsrfFailed`` for a request that another site may have sent, where cookies are to be read or set."""
@@ -232,7 +242,7 @@ class RefreshView(ActView):
         """The refresh tokens of the request, its cookies first. In a function of its own: the raw ones stay in here."""
         raw_tokens = cookies.refresh_tokens(request) if self.delivers_cookies else []
         if not raw_tokens:
-            in_body = self.read(RefreshSerializer).validated_data.get("refresh_token")
+            in_body = self.token_in_body()
             raw_tokens = [in_body] if in_body else []
         return _readable(raw_tokens) if raw_tokens else []
 
@@ -300,7 +310,7 @@ class LogoutView(ActView):
     def post(self, request: Request) -> Response:
         carries_cookie = bool(cookies.refresh_tokens(request) or cookies.access_tokens(request))
         self.refuse_forgery(request, token_can_be_sent=carries_cookie)
-        refresh_token = self.read(RefreshSerializer).validated_data.get("refresh_token")
+        refresh_token = self.token_in_body()
         response = Response({"message": _("Logged out")})
         delivery: Delivery = "cookie" if self.delivers_cookies else "json"
         sign_out(request, response, refresh_token=refresh_token, token_delivery=delivery)

@@ -71,3 +71,22 @@ def test_model_without_an_email_can_be_signed_up(browser, db, monkeypatch):
 
 def test_fields_that_the_model_does_not_have_are_left_out():
     assert serializers._present("nickname", IDENTIFIER, IDENTIFIER, "password") == [IDENTIFIER, "password"]
+
+
+class UserOfTheProject(serializers.UserSerializer):
+    class Meta(serializers.UserSerializer.Meta):
+        fields = ["last_login"]
+
+
+def test_serializer_of_a_project_that_builds_on_ours_has_its_own_fields(account):
+    """The fields of the built-in one are kept from one user to the next."""
+    serializers.UserSerializer(account.user).data  # noqa: B018
+
+    assert list(UserOfTheProject(account.user).data) == ["last_login"]
+
+
+def test_two_serializers_share_no_field(account):
+    first, second = (serializers.UserSerializer(account.user) for _ in range(2))
+
+    assert not {id(field) for field in first.fields.values()} & {id(field) for field in second.fields.values()}
+    assert first.data == second.data
