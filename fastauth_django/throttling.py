@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
 from time import time
@@ -11,7 +12,7 @@ from typing import Any
 
 from django.contrib.auth import authenticate, get_user_model
 from django.core.cache import cache
-from django.db import router
+from django.db import InterfaceError, OperationalError, router
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
@@ -36,21 +37,34 @@ def verify_credentials(request: HttpRequest, identifier: str, password: str) -> 
     once are fifty. Raises ``Throttled``, :class:`InvalidCredentials`, the same for an unknown identifier as for a wrong
     password, or :class:`UserInactive` where a backend lets such a user through.
     """
-    counters = _counters(request, identifier)
-    for counter in counters:
-        counter.count()
-    # A backend may write: Django's own does where the password's hash is to be upgraded.
-    user = until_not_lost(
-        lambda: authenticate(request, **{get_user_model().USERNAME_FIELD: identifier, "password": password}),
-        using=router.db_for_write(get_user_model()),
-    )
+    counted = []
+    for counter in _counters(request, identifier):
+        # A cache that hangs keeps the visitor waiting for its timeout, and a worker with them: once is enough.
+        if not counter.count():
+            break
+        counted.append(counter)
+    try:
+        # A backend may write: Django's own does where the password's hash is to be upgraded.
+        user = until_not_lost(
+            lambda: authenticate(request, **{get_user_model().USERNAME_FIELD: identifier, "password": password}),
+            using=router.db_for_write(get_user_model()),
+        )
+    except (InterfaceError, OperationalError):
+        # The database went away, and the right password is tried again and again until it is back.
+        _take_back(counted, FailureCounter.uncount)
+        raise
     if user is None:
         raise InvalidCredentials
-    for counter in counters:
-        counter.forgive()
+    _take_back(counted, FailureCounter.forgive)
     if not user.is_active:
         raise UserInactive
     return user
+
+
+def _take_back(counted: list[FailureCounter], how: Callable[[FailureCounter], bool]) -> None:
+    for counter in counted:
+        if not how(counter):
+            break
 
 
 @dataclass
@@ -61,38 +75,50 @@ class FailureCounter:
     limit: int
     resets_on_success: bool
 
-    def count(self) -> None:
-        """Count one attempt. Raises ``Throttled``, with the seconds to wait, for one too many."""
+    def count(self) -> bool:
+        """Count one attempt, and say whether the cache answered.
+
+        Raises ``Throttled``, with the seconds to wait, for one too many.
+        """
         window = int(conf.LOGIN_FAILURE_WINDOW.total_seconds())
         try:
             if cache.add(self.name, 1, timeout=window):
                 cache.set(self._until, time() + window, timeout=window)
-                return
+                return True
             attempts = cache.incr(self.name)
             if attempts <= 1:
                 # The window ended in between, and Redis began a new counter: one that would never end by itself.
                 cache.touch(self.name, timeout=window)
             until = cache.get(self._until) if attempts > self.limit else None
         except ValueError:
-            return  # The window ended between the two calls, or the cache keeps nothing.
+            return True  # The window ended between the two calls, or the cache keeps nothing.
         except Exception:
             # Whatever the cache's client raises when its server is away. The password is still checked.
             logger.exception("Sign-in failures cannot be counted: the cache does not answer")
-            return
+            return False
         if attempts > self.limit:
             raise Throttled(wait=max(1, (until or time() + window) - time()))
+        return True
 
-    def forgive(self) -> None:
-        """The attempt was no failure."""
+    def forgive(self) -> bool:
+        """Take back an attempt that was no failure, and say whether the cache answered."""
+        if self.resets_on_success:
+            return self._reset(lambda: cache.delete_many([self.name, self._until]))
+        return self.uncount()
+
+    def uncount(self) -> bool:
+        """Take back one attempt at which nobody looked at the password, and say whether the cache answered."""
+        return self._reset(lambda: cache.decr(self.name))
+
+    def _reset(self, operation: Callable[[], object]) -> bool:
         try:
-            if self.resets_on_success:
-                cache.delete_many([self.name, self._until])
-            else:
-                cache.decr(self.name)
+            operation()
         except ValueError:
-            return  # The window is over.
+            return True  # The window is over.
         except Exception:
             logger.exception("Sign-in failures cannot be reset: the cache does not answer")
+            return False
+        return True
 
     @property
     def _until(self) -> str:
@@ -122,4 +148,6 @@ def _fold(identifier: str) -> str:
 
 
 def _key(*parts: str | None) -> str:
-    return "fastauth:failures:" + salted_hmac("fastauth_django.throttling", repr(parts), algorithm="sha256").hexdigest()
+    # 128 bits are enough, and every operation of the cache looks at each letter of a key.
+    digest = salted_hmac("fastauth_django.throttling", repr(parts), algorithm="sha256").hexdigest()[:32]
+    return f"fastauth:failures:{digest}"

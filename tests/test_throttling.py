@@ -5,11 +5,14 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_login_failed
 from django.core.cache import cache
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.db import OperationalError
 
+from fastauth_django import throttling
 from tests.clients import Browser
 from tests.factories import identifier_for
 from tests.reading import listening, touches_no_cookie
@@ -195,6 +198,43 @@ def test_failure_is_counted_before_the_password_is_verified(clock, ada):
     assert 429 in seen
 
 
+class BackendThatLosesItsDatabase(ModelBackend):
+    """Its database was restarted."""
+
+    def authenticate(self, request, **credentials):
+        if request.META["REMOTE_ADDR"] == AWAY:
+            raise OperationalError("the server closed the connection")
+        return super().authenticate(request, **credentials)
+
+
+AWAY = "192.0.2.99"
+
+
+@pytest.fixture
+def database_goes_away(settings, monkeypatch):
+    """For requests from one address; those from the other are counted together with them."""
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.{BackendThatLosesItsDatabase.__name__}"]
+    monkeypatch.setattr(throttling, "client_address", lambda request: "192.0.2.1")
+
+
+@pytest.mark.usefixtures("database_goes_away")
+def test_right_password_that_was_tried_while_the_database_was_away_is_no_failure(clock, ada, right):
+    for _try in range(10):
+        with pytest.raises(OperationalError):
+            guess(ada, AWAY, right)
+
+    assert guess(ada, password=right).status_code == 200
+
+
+@pytest.mark.usefixtures("database_goes_away")
+def test_database_that_goes_away_resets_no_count(clock, ada):
+    before = guess_often(4, ada)
+    with pytest.raises(OperationalError):
+        guess(ada, AWAY)
+
+    assert [*before, *guess_often(2, ada)] == [401] * 5 + [429]
+
+
 # --- Spraying -------------------------------------------------------------------------------------------------------
 
 
@@ -258,16 +298,42 @@ class BrokenCache(BaseCache):
     get = set = delete = touch = incr = delete_many = add
 
 
+class CacheThatGoesAway(LocMemCache):
+    """Its server goes away while the password is verified."""
+
+    def delete_many(self, *args, **kwargs):
+        raise ConnectionResetError
+
+    decr = delete_many
+
+
+def errors_in(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+
+
 def test_nobody_is_locked_out_when_the_cache_is_away(ada, right, settings, caplog):
     use_cache(settings, f"{__name__}.BrokenCache")
 
     assert guess(ada).status_code == 401
     assert guess(ada, password=right).status_code == 200
-    messages = {record.getMessage() for record in caplog.records if record.levelno == logging.ERROR}
-    assert messages == {
-        "Sign-in failures cannot be counted: the cache does not answer",
-        "Sign-in failures cannot be reset: the cache does not answer",
-    }
+    assert set(errors_in(caplog)) == {"Sign-in failures cannot be counted: the cache does not answer"}
+
+
+def test_right_password_signs_in_though_the_cache_went_away(ada, right, settings, caplog):
+    use_cache(settings, f"{__name__}.CacheThatGoesAway")
+
+    assert guess(ada, password=right).status_code == 200
+    assert set(errors_in(caplog)) == {"Sign-in failures cannot be reset: the cache does not answer"}
+
+
+@pytest.mark.parametrize("cache", ["BrokenCache", "CacheThatGoesAway"])
+def test_cache_that_hangs_is_waited_for_once(ada, right, settings, caplog, cache):
+    """Each call may take its whole timeout, and a worker serves nobody else meanwhile."""
+    use_cache(settings, f"{__name__}.{cache}")
+
+    guess(ada, password=right)
+
+    assert len(errors_in(caplog)) == 1
 
 
 def test_cache_that_keeps_nothing_locks_nobody_out(ada, right, settings):
