@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from functools import cache
 from typing import Any
 
@@ -67,16 +66,16 @@ class UserSerializer(serializers.ModelSerializer):
         fields = _present(UserModel._meta.pk.name, IDENTIFIER, UserModel.get_email_field_name(), "name")
         read_only_fields = fields
 
-    def get_fields(self) -> dict[str, serializers.Field]:
-        if self.__class__ is not UserSerializer:
-            return super().get_fields()  # A project's own may choose its fields by the request.
-        return copy.deepcopy(_user_fields())
+    def to_representation(self, instance: Any) -> Any:
+        # A project's own may choose its fields by the request.
+        serializer = _user_serializer() if self.__class__ is UserSerializer else self
+        return super(UserSerializer, serializer).to_representation(instance)
 
 
 @cache
-def _user_fields() -> dict[str, serializers.Field]:
-    """The fields of the built-in serializer: REST framework reads the model for each that is made, and takes long."""
-    return serializers.ModelSerializer.get_fields(UserSerializer())
+def _user_serializer() -> UserSerializer:
+    """One for all users: REST framework builds the fields from the model for each that is made, and takes long."""
+    return UserSerializer()
 
 
 class Confidential:

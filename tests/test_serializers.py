@@ -85,8 +85,9 @@ def test_serializer_of_a_project_that_builds_on_ours_has_its_own_fields(account)
     assert list(UserOfTheProject(account.user).data) == ["last_login"]
 
 
-def test_two_serializers_share_no_field(account):
-    first, second = (serializers.UserSerializer(account.user) for _ in range(2))
+def test_each_user_is_described_as_themselves(account, other_account):
+    described = [serializers.UserSerializer(each.user).data for each in (account, other_account, account)]
 
-    assert not {id(field) for field in first.fields.values()} & {id(field) for field in second.fields.values()}
-    assert first.data == second.data
+    pk = User._meta.pk.name
+    assert [str(each[pk]) for each in described] == [str(each.user.pk) for each in (account, other_account, account)]
+    assert list(described[0]) == list(serializers.UserSerializer().fields)
