@@ -10,6 +10,9 @@
                            that the session's device did not sign, or ``"refresh_token"``, one that was
                            presented for a session that is bound to a device
 =========================  ==================================================================================
+
+Where somebody signs out, ``session``, and the ``user`` of ``user_logged_out``, are lazy objects: they are read from the
+database when a receiver looks at them.
 """
 
 from django.dispatch import Signal
