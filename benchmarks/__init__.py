@@ -1,0 +1,8 @@
+"""This app beside its peers, each in a process of its own and all on one database: ``./scripts/bench``.
+
+``contenders`` holds a project for each and how a client uses it, ``worker`` is the process that runs one, ``turns`` has
+the workers take turns, ``report`` makes the table, the JSON and the chart of what they measured.
+"""
+
+#: What is measured, in the order of the table.
+OPERATIONS = ["anonymous", "protected", "refresh", "sign_in", "sign_out"]

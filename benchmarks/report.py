@@ -1,0 +1,199 @@
+"""What was measured, as tables and as a chart. Everything is computed from the JSON that a run writes."""
+
+from __future__ import annotations
+
+from statistics import median, quantiles
+from typing import Any, NamedTuple
+from xml.sax.saxutils import escape
+
+from benchmarks import OPERATIONS
+from benchmarks.contenders import CONTENDERS
+
+Results = dict[str, Any]
+
+TITLES = {
+    "anonymous": "Anonymous request",
+    "protected": "Protected GET",
+    "refresh": "Refresh",
+    "sign_in": "Sign in",
+    "sign_out": "Sign out",
+}
+DATABASES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
+REFERENCE = "simplejwt"
+
+
+class Budget(NamedTuple):
+    """The most that an operation of this app may cost, as a ratio to what ``reference`` takes for it."""
+
+    contender: str
+    operation: str
+    reference: str
+    queries: int
+    ratio: dict[str, float]
+
+
+BUDGETS = [
+    Budget("fastauth", "protected", REFERENCE, 1, {"sqlite": 0.85, "postgres": 0.95}),
+    Budget("fastauth_stateless", "protected", REFERENCE, 0, {"sqlite": 0.50, "postgres": 0.40}),
+    Budget("fastauth", "refresh", REFERENCE, 2, {"sqlite": 0.45, "postgres": 0.35}),
+    Budget("fastauth", "sign_in", "dj_rest_auth", 3, {"sqlite": 1.0, "postgres": 1.1}),
+    Budget("fastauth", "sign_out", REFERENCE, 2, {"sqlite": 0.5, "postgres": 0.35}),
+]
+
+
+class Ratio(NamedTuple):
+    """The median of the ratios of all rounds, and their quartiles."""
+
+    middle: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.middle:.2f}"
+
+
+def ratio(contenders: dict[str, Any], name: str, operation: str, reference: str = REFERENCE) -> Ratio | None:
+    """What ``name`` takes for ``operation`` in terms of ``reference``, round by round; None where one has no such."""
+    own, other = (contenders[each]["operations"].get(operation) for each in (name, reference))
+    if own is None or other is None:
+        return None
+    rounds = [mine / theirs for mine, theirs in zip(own["rounds"], other["rounds"], strict=True)]
+    low, _median, high = quantiles(rounds, n=4) if len(rounds) > 1 else rounds * 3
+    return Ratio(median(rounds), low, high)
+
+
+def measured_operations(results: Results) -> list[str]:
+    return [operation for operation in OPERATIONS if operation in results["operations"]]
+
+
+def as_markdown(results: Results) -> str:
+    """The page's tables: budgets, one for each operation and database, and what stays behind."""
+    parts = [_budgets(results)]
+    for operation in measured_operations(results):
+        for database, contenders in results["databases"].items():
+            parts.append(f"### {TITLES[operation]}, {DATABASES[database]}\n\n{_times(contenders, operation)}")
+    parts += [f"### What stays behind\n\n{_remains(results)}", _circumstances(results)]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(head: list[str], rows: list[list[object]]) -> str:
+    """A table as Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _budgets(results: Results) -> str:
+    rows: list[list[object]] = []
+    for name, operation, reference, queries, limits in BUDGETS:
+        if operation in results["operations"]:
+            row: list[object] = [
+                TITLES[operation],
+                CONTENDERS[name].label,
+                CONTENDERS[reference].label,
+                f"at most {queries}",
+            ]
+            for database, contenders in results["databases"].items():
+                taken = contenders[name]["operations"][operation]["queries"]
+                row += [f"{limits[database]:.2f}", f"{ratio(contenders, name, operation, reference)} ({taken})"]
+            rows.append(row)
+    head = ["operation", "of", "against", "queries"]
+    for database in results["databases"]:
+        head += [f"budget, {DATABASES[database]}", "measured (queries)"]
+    return table(head, rows)
+
+
+def _times(contenders: dict[str, Any], operation: str) -> str:
+    rows: list[list[object]] = []
+    for name, contender in contenders.items():
+        own = contender["operations"].get(operation)
+        if own is not None:
+            low, middle, high = (f"{nanoseconds / 1000:.0f}" for nanoseconds in own["quartiles"])
+            compared = ratio(contenders, name, operation)
+            in_rounds = f"{compared} ({compared.low:.2f} to {compared.high:.2f})" if compared else "n/a"
+            label = CONTENDERS[name].label
+            worked, set_cookie = f"{own['processor'] / 1000:.0f}", own["set_cookie"] or "none"
+            rows.append([label, own["queries"], middle, f"{low} to {high}", worked, in_rounds, set_cookie])
+    head = ["", "queries", "µs", "half of all", "µs of the processor", "ratio to simplejwt", "`Set-Cookie`, bytes"]
+    return table(head, rows)
+
+
+def _remains(results: Results) -> str:
+    first = next(iter(results["databases"].values()))
+    rows: list[list[object]] = []
+    for name, contender in first.items():
+        megabytes = [f"{each[name]['peak_memory'] / 1024:.0f}" for each in results["databases"].values()]
+        rows.append([CONTENDERS[name].label, contender.get("rows", "n/a"), *megabytes])
+    head = [f"{DATABASES[database]}: peak memory, MiB" for database in results["databases"]]
+    return table(["", f"rows of one device after {results['refreshes']} refreshes", *head], rows)
+
+
+def _circumstances(results: Results) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
+    setups = [f"- **{kind.label}** ({kind.distribution}): {kind.setup}" for kind in CONTENDERS.values()]
+    return "\n".join(
+        [
+            f"Run on {results['date']}, {results['rounds']} rounds, on {results['machine']}, with {versions}:",
+            "",
+            *setups,
+        ]
+    )
+
+
+# --- The chart -----------------------------------------------------------------------------------------------------
+
+BAR, GAP, HEAD, LEFT, PANEL, MARGIN = 15, 4, 34, 205, 300, 24
+STYLE = """
+text { font: 12px system-ui, sans-serif; fill: #1f2328 }
+.title { font-weight: 600 } .quiet { fill: #59636e }
+.number { fill: #59636e; paint-order: stroke; stroke: #fff; stroke-width: 4px }
+.own { fill: #0a6ebd } .peer { fill: #b6bec7 } .line { stroke: #59636e; stroke-dasharray: 3 3 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e6edf3 } .quiet { fill: #9198a1 } .number { fill: #9198a1; stroke: #131416 }
+  .own { fill: #4aa3e8 } .peer { fill: #57606a } .line { stroke: #9198a1 }
+}
+"""
+
+
+def as_svg(results: Results) -> str:
+    """Bars for every operation and database: how long each takes, in terms of simplejwt."""
+    shown: list[str] = []
+    top = MARGIN
+    for operation in measured_operations(results):
+        heights = []
+        for column, (database, contenders) in enumerate(results["databases"].items()):
+            left = MARGIN + column * (LEFT + PANEL + MARGIN)
+            title = f"{TITLES[operation]}, {DATABASES[database]}"
+            drawn, height = _panel(contenders, operation, left, top, title)
+            shown += drawn
+            heights.append(height)
+        top += max(heights) + MARGIN
+    width = MARGIN + len(results["databases"]) * (LEFT + PANEL + MARGIN)
+    note = f"Time of one request, with simplejwt's (rotation and blacklist) as 1. Less is better. {results['date']}"
+    shown.append(_text(MARGIN, top, note, "quiet"))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {top + MARGIN}" role="img">'
+        f"<title>{escape(note)}</title><style>{STYLE}</style>\n" + "\n".join(shown) + "\n</svg>\n"
+    )
+
+
+def _panel(contenders: dict[str, Any], operation: str, left: int, top: int, title: str) -> tuple[list[str], int]:
+    ratios = [(name, each) for name in contenders if (each := ratio(contenders, name, operation)) is not None]
+    unit = (PANEL - 40) / max(each.middle for _name, each in ratios)
+    drawn = [_text(left, top + 12, title, "title")]
+    x, y = left + LEFT + unit, top + HEAD - BAR
+    bottom = y + len(ratios) * (BAR + GAP)
+    drawn.append(f'<line class="line" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 3}" y2="{bottom}"/>')
+    for name, each in ratios:
+        kind = "own" if name.startswith("fastauth") else "peer"
+        length = each.middle * unit
+        drawn += [
+            _text(left + LEFT - 8, y + BAR - 3, CONTENDERS[name].label, "label", "end"),
+            f'<rect class="{kind}" x="{left + LEFT}" y="{y}" width="{length:.1f}" height="{BAR}"/>',
+            _text(round(left + LEFT + length + 5), y + BAR - 3, str(each), "number"),
+        ]
+        y += BAR + GAP
+    return drawn, bottom - top
+
+
+def _text(x: int, y: int, text: str, kind: str, anchor: str = "start") -> str:
+    return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
