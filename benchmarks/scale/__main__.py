@@ -1,0 +1,327 @@
+"""``./scripts/scale``: the whole run, a report on the standard output, and nothing left behind.
+
+    ./scripts/scale                  a calm run, the comparison with dj-rest-auth, and the run with misfortunes
+    ./scripts/scale calm             one of the three: calm, compare, chaos
+    ./scripts/scale serve            start everything, say where it answers, and stop at Ctrl-C
+    ./scripts/scale --write          keep the report in docs/scaling.md
+
+Needs Debian's nginx, postgresql and redis-server. Whatever it starts ends with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from benchmarks.postgresql import DurablePostgreSQL
+from benchmarks.scale.load import SLICE
+from benchmarks.scale.servers import ROOT, Deployment, Redis, missing
+
+PAGE = ROOT / "docs/scaling.md"
+BEGIN, END = "<!-- written by ./scripts/scale --write -->\n", "<!-- end -->\n"
+OURS, PEER = "fastauth_django", "dj-rest-auth"
+SETTINGS = {OURS: "benchmarks.scale.settings", PEER: "benchmarks.scale.dj_rest_auth_settings"}
+PARTS = ("calm", "compare", "chaos")
+REDIS_IS_AWAY = 3  # seconds, so that people sign in meanwhile
+
+
+class Stage:
+    """The servers, and the projects that were asked for."""
+
+    def __init__(self, options: argparse.Namespace, stack: ExitStack) -> None:
+        self.options = options
+        self.postgresql, self.redis = DurablePostgreSQL(), Redis()
+        for server in (self.postgresql, self.redis):
+            stack.callback(server.stop)
+            server.install()
+            server.start()
+        self.deployments: dict[str, Deployment] = {}
+        self.stack = stack
+
+    def deployment(self, project: str) -> Deployment:
+        if project not in self.deployments:
+            database = self.postgresql.make_database(project)
+            how = {"workers": self.options.workers, "people": self.options.people}
+            self.deployments[project] = Deployment(SETTINGS[project], database=database, redis=self.redis, **how)
+            self.stack.callback(self.deployments[project].stop)
+        return self.deployments[project]
+
+    def start_load(self, project: str, *more: str, seconds: float) -> subprocess.Popen[str]:
+        """The load generator, in a process of its own, when everybody is signed in."""
+        arguments = {
+            "project": project,
+            "people": self.options.people,
+            "seconds": seconds,
+            "workers": self.options.workers,
+        }
+        words = [word for name, value in arguments.items() for word in (f"--{name}", str(value))]
+        command = [sys.executable, "-m", "benchmarks.scale.load", self.deployment(project).origin, *words]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        process = subprocess.Popen([*command, *more], cwd=ROOT, text=True, **pipes)
+        self.stack.callback(process.kill)
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    def sessions(self) -> dict[str, int]:
+        """How many sessions are in the table, by why they ended; those that live under ``alive``."""
+        with self.postgresql.connect(OURS) as connection:
+            rows = connection.execute(
+                "SELECT revoked_reason, count(*) FROM fastauth_django_authsession GROUP BY revoked_reason"
+            ).fetchall()
+        return {reason or "alive": count for reason, count in rows}
+
+
+def result_of(load: subprocess.Popen[str]) -> dict[str, Any]:
+    assert load.stdout is not None
+    result: dict[str, Any] = json.loads(load.stdout.readlines()[-1])
+    load.wait()
+    return result
+
+
+# --- Runs ----------------------------------------------------------------------------------------------------------
+
+
+def calm(stage: Stage) -> dict[str, Any]:
+    result = result_of(stage.start_load(OURS, "--strict", seconds=stage.options.seconds))
+    return {**result, "sessions": stage.sessions()}
+
+
+def compare(stage: Stage) -> dict[str, dict[str, Any]]:
+    """Both packages by turns of two seconds, so that whatever else the machine does hits both."""
+    seconds = stage.options.seconds * 2
+    loads = {
+        project: stage.start_load(project, f"--turn={turn}", seconds=seconds)
+        for turn, project in enumerate((OURS, PEER))
+    }
+    servers = {project: stage.deployment(project).gunicorn for project in loads}
+    before = {project: server.cpu_seconds() for project, server in servers.items()}
+    for load in loads.values():
+        assert load.stdin is not None
+        load.stdin.write(f"{time.time() + 1}\n")
+        load.stdin.flush()
+    results = {project: result_of(load) for project, load in loads.items()}
+    return {
+        project: {**result, "cpu": (servers[project].cpu_seconds() - before[project]) / result["requests"]}
+        for project, result in results.items()
+    }
+
+
+def chaos(stage: Stage) -> dict[str, Any]:
+    """A worker is killed, PostgreSQL and Redis are restarted, and Redis hangs, while people go on."""
+    deployment = stage.deployment(OURS)
+    before = stage.sessions()
+    pause = stage.options.seconds / 3
+    load = stage.start_load(OURS, "--strict", seconds=5 * pause + 2 * REDIS_IS_AWAY)
+    events: list[dict[str, Any]] = []
+
+    def happens(name: str, act: Any) -> None:
+        time.sleep(pause)
+        at = time.time()
+        act()
+        events.append({"name": name, "at": at, "away": round(time.time() - at, 2)})
+
+    def restart_postgresql() -> None:
+        stage.postgresql.stop(keep_files=True)
+        stage.postgresql.start()
+
+    def restart_redis() -> None:
+        stage.redis.stop(keep_files=True)
+        time.sleep(REDIS_IS_AWAY)
+        stage.redis.start()
+
+    happens("a worker killed", deployment.gunicorn.kill_worker)
+    happens("PostgreSQL restarted", restart_postgresql)
+    happens("Redis stopped and started", restart_redis)
+    happens("Redis hangs", lambda: stage.redis.hang(REDIS_IS_AWAY))
+    result = result_of(load)
+    after = stage.sessions()
+    for event, following in zip(events, [*events[1:], {"at": float("inf")}], strict=True):
+        for kind in ("failures", "long ones"):
+            event[kind] = [seen for seen in result[kind] if event["at"] <= seen["at"] < following["at"]]
+    gained = {reason: after[reason] - before.get(reason, 0) for reason in after}
+    return {**result, "events": events, "sessions": gained, "log": deployment.log()[-20_000:]}
+
+
+# --- Report --------------------------------------------------------------------------------------------------------
+
+
+def table(head: list[str], rows: list[list[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def verdict(result: dict[str, Any]) -> list[list[Any]]:
+    counts = Counter(result["counts"])
+    asked = counts["the phone before"] + counts["the phone after"]
+    return [
+        ["people, of whom signed in at the end", f"{number(result['people'])}, {number(result['signed in'])}"],
+        ["requests in the mix, per second", f"{number(result['requests'])}, {number(result['per second'])}"],
+        ["requests that failed", len(result["failures"])],
+        ["people wrongly signed out, wrongly let in, or taken for somebody else", len(result["violations"])],
+        ["sessions ended on one worker, of which every worker knew at once", number(counts["ended elsewhere"])],
+        ["questions to the workers about those, before and after", number(asked)],
+        [
+            "looked at one by one afterwards: still signed in, still signed out",
+            f"{number(counts['verified signed in'])}, {number(counts['verified signed out'])}",
+        ],
+        ["sessions ended as reuse, of all that were refreshed", result["sessions"].get("reuse", 0)],
+    ]
+
+
+def acts(result: dict[str, Any]) -> str:
+    rows = [
+        [act, number(seen["count"]), seen["p50"], seen["p95"], seen["p99"], seen["max"]]
+        for act, seen in result["acts"].items()
+    ]
+    return table(["act, in milliseconds", "count", "median", "95 %", "99 %", "longest"], rows)
+
+
+def comparison(results: dict[str, dict[str, Any]]) -> str:
+    ours, peer = results[OURS], results[PEER]
+    compared = [
+        ("requests per second, in their turns", 2 * ours["per second"], 2 * peer["per second"]),
+        ("processor time of the workers for a request, in milliseconds", ours["cpu"] * 1000, peer["cpu"] * 1000),
+    ]
+    for act in ours["acts"]:
+        if act in peer["acts"]:
+            compared.append((f"{act}, median in milliseconds", ours["acts"][act]["p50"], peer["acts"][act]["p50"]))
+    rows = [[name, f"{one:.1f}", f"{other:.1f}", f"{one / other:.2f}"] for name, one, other in compared]
+    rows.insert(1, ["the same, turn against turn: median, and the middle half", "", "", turn_against_turn(ours, peer)])
+    failed = ["requests that failed", len(ours["failures"]), len(peer["failures"]), ""]
+    return table(["", OURS, PEER, "ratio"], [*rows, failed])
+
+
+def turn_against_turn(ours: dict[str, Any], peer: dict[str, Any]) -> str:
+    """How the rates of two turns that follow each other compare."""
+    first, second = (Counter({int(turn): count for turn, count in each["turns"].items()}) for each in (ours, peer))
+    # Without the last pair, which may have been cut short.
+    ratios = [first[turn] / second[turn + 1] for turn in range(0, max(first) - 1, 2) if second[turn + 1]]
+    if len(ratios) < 2:
+        return ""
+    low, middle, high = quantiles(ratios, n=4)
+    return f"{middle:.2f}, {low:.2f} to {high:.2f}"
+
+
+def misfortunes(result: dict[str, Any]) -> str:
+    rows = []
+    for event in result["events"]:
+        failures = event["failures"]
+        kinds = Counter(f"{failure['act']}: {failure['what'][0]}" for failure in failures)
+        until = max((failure["at"] + failure["lasted"] - event["at"] for failure in failures), default=0)
+        what = ", ".join(f"{count} of {kind}" for kind, count in sorted(kinds.items())) or "none"
+        slowest = max(event["long ones"], key=lambda seen: seen["took"], default=None)
+        longest = "under 0.5 s" if slowest is None else f"{slowest['act']}, {slowest['took']:.1f} s"
+        again = f"{until:.1f} s" if failures else ""
+        rows.append([event["name"], f"{event['away']:.1f} s", len(failures), what, again, longest])
+    head = ["event", "took", "requests that failed", "of which kind", "all answered again after", "longest answer"]
+    return table(head, rows)
+
+
+def report(parts: dict[str, Any], options: argparse.Namespace) -> str:
+    packages = (OURS.replace("_", "-"), PEER, "Django", "djangorestframework", "gunicorn", "psycopg", "redis")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    programs = ", ".join(
+        subprocess.run(command, capture_output=True, text=True, shell=True).stdout.strip()  # noqa: S602
+        for command in (
+            "PATH=$PATH:/usr/sbin nginx -v 2>&1 | sed 's|.*: ||; s|/| |'",
+            "redis-server --version | sed 's/.*v=/Redis /; s/ sha.*//'",
+        )
+    )
+    text = [
+        f"Run on {datetime.now(UTC):%d %B %Y} with {options.workers} workers, Python {platform.python_version()}, "
+        f"{versions}, {programs}, {options.postgresql}.\n"
+    ]
+    if "calm" in parts:
+        text += ["Calm, with every question asked:\n", table(["", ""], verdict(parts["calm"])), acts(parts["calm"])]
+    if "compare" in parts:
+        text += [f"The same mix on both packages, by turns of {SLICE} seconds:\n", comparison(parts["compare"])]
+    if "chaos" in parts:
+        text += ["With misfortunes:\n", misfortunes(parts["chaos"]), table(["", ""], verdict(parts["chaos"]))]
+    return "\n".join(text)
+
+
+def problems(parts: dict[str, Any]) -> list[str]:
+    """What is not as it should be; nothing that depends on how fast the machine is."""
+    found = []
+    runs = [parts[name] for name in ("calm", "chaos") if name in parts]
+    for result in [*runs, *parts.get("compare", {}).values()]:
+        found += [f"violation: {violation}" for violation in result["violations"]]
+        found += result["errors"]
+    for result in runs:
+        unanswered = result["counts"].get("not all workers answered", 0)
+        found += [f"{unanswered} questions were not answered by every worker"] * bool(unanswered)
+        reused = result["sessions"].get("reuse", 0)
+        found += [f"{reused} sessions were ended as reuse"] * bool(reused)
+    quiet = [parts.get("calm"), parts.get("compare", {}).get(OURS)]
+    for result in filter(None, quiet):
+        found += [f"failure in calm weather: {failure}" for failure in result["failures"]]
+    return found
+
+
+# --- Command -------------------------------------------------------------------------------------------------------
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="./scripts/scale", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", nargs="?", choices=["all", *PARTS, "serve"], default="all")
+    parser.add_argument("--people", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=30, help="how long the calm run lasts")
+    parser.add_argument("--json", type=Path, help="keep everything that was seen in this file")
+    parser.add_argument("--write", action="store_true", help="keep the report in docs/scaling.md")
+    options = parser.parse_args()
+    if packages := missing():
+        print(f"Missing here. On Debian and Ubuntu: apt-get install {' '.join(packages)}", file=sys.stderr)
+        return 2
+    # A stop from outside unwinds the stack below as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with ExitStack() as stack:
+        stage = Stage(options, stack)
+        with stage.postgresql.connect() as connection:
+            options.postgresql = "PostgreSQL " + connection.execute("SHOW server_version").fetchone()[0].split()[0]
+        if options.part == "serve":
+            for project in (OURS, PEER):
+                print(f"{project}: {stage.deployment(project).origin} (at 127.0.0.1)", flush=True)
+            print("Ctrl-C stops everything.", flush=True)
+            signal.pause()
+        parts = {}
+        for name, run in (("calm", calm), ("compare", compare), ("chaos", chaos)):
+            if options.part in {"all", name}:
+                print(f"{name} ...", file=sys.stderr, flush=True)
+                parts[name] = run(stage)
+    if options.json:
+        options.json.write_text(json.dumps(parts, indent=1))
+    text = report(parts, options)
+    print(text)
+    if options.write:
+        before, _begin, rest = PAGE.read_text().partition(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}{text}{END}{rest.partition(END)[2]}")
+    found = problems(parts)
+    print("\n".join(found) or "Nobody was signed out who should not be, and nobody let in.", file=sys.stderr)
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

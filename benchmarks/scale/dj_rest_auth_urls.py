@@ -1,0 +1,6 @@
+from django.urls import include, path
+
+urlpatterns = [
+    path("auth/", include("dj_rest_auth.urls")),
+    path("api/notes/", include("notes.urls")),
+]

@@ -1,0 +1,218 @@
+"""The processes of a deployment, each on a free loopback port and in a temporary directory.
+
+They end with the process that started them, however that ends: see :mod:`tests.databases`.
+"""
+
+from __future__ import annotations
+
+import glob
+import http.client
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.browser.certificate import write_certificate
+from tests.databases import PostgreSQL, Server, Unavailable
+
+ROOT = Path(__file__).parents[2]
+#: Under .test, which the self-signed certificate is for, and which no name server knows.
+HOST = "app.example.test"
+PROGRAMS = {"nginx": "nginx", "redis-server": "redis-server"}  # and the packages of Debian that have them
+
+
+def find(program: str) -> str | None:
+    """Where ``program`` is. Debian keeps nginx where only root looks, and PostgreSQL's beside the path."""
+    beside = ["/usr/sbin", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)]
+    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *beside]))
+
+
+def missing() -> list[str]:
+    """Debian's packages that this machine lacks."""
+    absent = [package for program, package in PROGRAMS.items() if find(program) is None]
+    return absent if PostgreSQL.missing() is None else [*absent, "postgresql"]
+
+
+class Redis(Server):
+    """Keeps nothing on the disk: what it loses is what a restart costs."""
+
+    stop_signal = "TERM"
+
+    def install(self) -> None:
+        """It needs no files."""
+
+    def command(self) -> list[str]:
+        options = {"port": self.port, "bind": "127.0.0.1", "dir": self.directory, "appendonly": "no"}
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        return [find("redis-server") or "redis-server", *words, "--save", ""]
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(7) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+    def hang(self, seconds: float) -> None:
+        """Accept connections and answer nothing for a while, as an overloaded machine would."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            connection.sendall(b"INFO server\r\n")
+            found = re.search(rb"process_id:(\d+)", connection.recv(4096))
+        assert found is not None
+        # In a process of its own, which also wakes it up if this one is killed meanwhile.
+        subprocess.run(["sh", "-c", f"kill -STOP $1; sleep {seconds}; kill -CONT $1", "hang", found[1].decode()])
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+class Gunicorn(Server):
+    """Several workers of a Django project, whose settings come from ``environment``."""
+
+    stop_signal = "TERM"
+
+    def __init__(self, workers: int, environment: dict[str, str]) -> None:
+        super().__init__()
+        self.workers, self.environment = workers, environment
+        # The checkout and its interpreter need not be readable for nobody, as whom the others run.
+        self.identity = {}
+
+    def install(self) -> None:
+        """It needs no files."""
+
+    def command(self) -> list[str]:
+        variables = [f"{name}={value}" for name, value in self.environment.items()]
+        gunicorn = [sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", f"127.0.0.1:{self.port}"]
+        options = ["--workers", str(self.workers), "--pid", f"{self.directory}/pid", "--log-level", "warning"]
+        return ["env", *variables, *gunicorn, *options]
+
+    def answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", "/api/notes/", headers={"Host": HOST, "X-Forwarded-Proto": "https"})
+            return connection.getresponse().status == 401
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def worker_ids(self) -> list[int]:
+        """The process ids of the workers that live."""
+        master = Path(f"{self.directory}/pid").read_text().strip()
+        return [int(child) for child in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
+    def cpu_seconds(self) -> float:
+        """The time that processors have spent on the workers."""
+        ticks = 0
+        for worker in self.worker_ids():
+            # proc(5): utime and stime are the 12th and 13th field after the name, which may have spaces in it.
+            fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def kill_worker(self) -> int:
+        """Kill one worker, as a machine without memory would. gunicorn starts another."""
+        victim = self.worker_ids()[0]
+        os.kill(victim, signal.SIGKILL)
+        return victim
+
+
+class Nginx(Server):
+    """Ends TLS in front of another server."""
+
+    stop_signal = "QUIT"
+
+    def __init__(self, behind: Server) -> None:
+        super().__init__()
+        self.behind = behind
+
+    def install(self) -> None:
+        certificate = write_certificate(Path(self.directory) / "certificate.pem")
+        if self.identity:
+            os.chown(certificate, self.identity["user"], self.identity["group"])
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        temporary = "\n".join(f"  {kind}_temp_path {self.directory};" for kind in kinds)
+        (Path(self.directory) / "nginx.conf").write_text(f"""
+pid {self.directory}/nginx.pid;
+error_log stderr crit;
+worker_processes 1;
+events {{ worker_connections 512; }}
+http {{
+  access_log off;
+{temporary}
+  keepalive_requests 1000000;
+  server {{
+    listen 127.0.0.1:{self.port} ssl backlog=1024;
+    server_name {HOST};
+    ssl_certificate {certificate};
+    ssl_certificate_key {certificate};
+    location / {{
+      proxy_pass http://127.0.0.1:{self.behind.port};
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }}
+  }}
+}}
+""")
+
+    def command(self) -> list[str]:
+        options = ["-p", self.directory, "-c", f"{self.directory}/nginx.conf", "-e", "stderr", "-g", "daemon off;"]
+        return [find("nginx") or "nginx", *options]
+
+    def answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+
+class Deployment:
+    """One project: gunicorn behind nginx, on a database and a cache that are there already."""
+
+    def __init__(self, settings: str, *, workers: int, people: int, database: str, redis: Redis) -> None:
+        self.environment = {
+            "DJANGO_SETTINGS_MODULE": settings,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "example_project")]),
+            "DEBUG": "0",
+            "SECRET_KEY": "for this benchmark on this machine only, and long enough for HS256",
+            "ALLOWED_HOSTS": HOST,
+            "DATABASE_URL": database,
+            "CONN_MAX_AGE": "600",
+            "REDIS_URL": redis.url,
+            "SECURE_PROXY_SSL_HEADER": "HTTP_X_FORWARDED_PROTO,https",
+            "NUM_PROXIES": "1",
+        }
+        self.run("django", "migrate", "--verbosity=0")
+        self.run("benchmarks.scale.people", str(people))
+        self.gunicorn = Gunicorn(workers, self.environment)
+        self.nginx = Nginx(self.gunicorn)
+        for server in (self.gunicorn, self.nginx):
+            server.install()
+            server.start()
+
+    def run(self, module: str, *arguments: str) -> None:
+        """Run a module of Python with the project's settings. Raises ``Unavailable`` with its words if it fails."""
+        command = [sys.executable, "-m", module, *arguments]
+        done = subprocess.run(command, env={**os.environ, **self.environment}, capture_output=True, text=True)
+        if done.returncode:
+            raise Unavailable(done.stdout + done.stderr)
+
+    @property
+    def origin(self) -> str:
+        return f"https://{HOST}:{self.nginx.port}"
+
+    def log(self) -> str:
+        """What the workers wrote."""
+        return Path(f"{self.gunicorn.directory}/log").read_text(errors="replace")
+
+    def stop(self) -> None:
+        self.nginx.stop()
+        self.gunicorn.stop()
