@@ -1,121 +1,110 @@
 """Where the microseconds of this app go: ``python -m benchmarks.parts``.
 
-Each part is run on its own, two hundred times in a row, and the fastest of twenty such runs counts: what the part takes
-when nothing is in its way. Between other parts each takes longer, and that is in the last line.
+Requests as those of ``./scripts/bench``, with a stopwatch around each part. What is inside of another part counts there
+and not twice. Each line is the median of a thousand requests. A stopwatch takes about a microsecond itself.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from statistics import median
-from timeit import repeat
+from time import perf_counter_ns
 from typing import Any
 
 from benchmarks.__main__ import database
-from benchmarks.contenders import Device, FastAuth
+from benchmarks.contenders import FastAuth
 from benchmarks.report import DATABASES, table
 from benchmarks.worker import Worker, configure
 
-REPEATED, IN_A_ROW = 20, 200
+PUBLIC = "Django, its middleware and REST framework, as for the public view without a cookie"
 
 
-def microseconds(part: Callable[[], object]) -> float:
-    part()
-    return min(repeat(part, number=IN_A_ROW, repeat=REPEATED)) / IN_A_ROW * 1_000_000
+class Stopwatch:
+    """How long each part took in the request that runs, in nanoseconds."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, int] = {}
+        self._inside = [0]  # what the parts within each running part took
+
+    def around(self, owner: Any, name: str, part: str) -> None:
+        """Time ``owner.name``, a function or a method, as ``part``."""
+        function: Callable[..., Any] = getattr(owner, name)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            self._inside.append(0)
+            begun = perf_counter_ns()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                taken = perf_counter_ns() - begun
+                self.spent[part] = self.spent.get(part, 0) + taken - self._inside.pop()
+                self._inside[-1] += taken
+
+        # A class method is bound already, and another bound to it would get the class twice.
+        setattr(owner, name, staticmethod(timed) if hasattr(function, "__self__") else timed)
 
 
-def whole(worker: Worker, operation: str, device: Device) -> float:
-    """Microseconds of a request: the median of fifty in a row, and of those the fastest."""
-    rows = ([worker.perform(operation, device)[0].time for _ in range(50)] for _ in range(REPEATED))
-    return min(map(median, rows)) / 1000
-
-
-def measured(worker: Worker) -> Iterator[tuple[str, float]]:
-    """The parts of a protected GET and of a refresh, the whole of each before them and the rest after them."""
-    from django.db import connections
-    from django.http import HttpResponse
-    from rest_framework.views import APIView
-
-    from fastauth_django import cookies, sessions
-    from fastauth_django.models import AuthSession
+def watched() -> Stopwatch:
+    from fastauth_django import cookies, csrf, managers, sessions
     from fastauth_django.tokens import AccessToken, RefreshToken, TokenPair
 
-    device = worker.signed_in()
-    request = APIView().initialize_request(worker.request("protected", device))
-    http_request: Any = request._request
-    token = AccessToken.read(device.cookies["access_token"])
-    connection = connections["default"]
-    key = token.session_id
-    assert key is not None
-    session = sessions.live_session(token)
-    join = AuthSession.objects._joins[connection]
-    row = join.fetch(connection, key)
-    public = whole(worker, "anonymous", worker.new_device())
-    query = microseconds(lambda: join.fetch(connection, key))
-    model = microseconds(lambda: join.read(connection, row))
-    lookup = microseconds(lambda: AuthSession.objects.get_with_user(key))
-
-    yield from with_the_rest(
-        "protected GET",
-        whole(worker, "protected", device),
-        {
-            "Django, its middleware and REST framework: the public view, without a cookie": public,
-            "the access cookie out of the header": microseconds(lambda: cookies.access_tokens(request)),
-            "signature, expiry and claims of the token": microseconds(
-                lambda: AccessToken.read(device.cookies["access_token"])
-            ),
-            "the query: Django's cursor, the driver, the database": query,
-            "the row into a session and a user": model,
-            "the rules: not ended, not over, same user, active, same password": microseconds(
-                lambda: sessions._living(key, token)
-            )
-            - lookup,
-        },
-        "the user on the request, permissions, a longer answer, and what processor and server forget between two "
-        "requests",
-    )
-
-    now = sessions.present()
-    refreshed = whole(worker, "refresh", device)
-    refresh_token = device.cookies["refresh_token"]
-    session = sessions.live_session(RefreshToken.read(refresh_token))
-    pair = TokenPair.for_session(session, now)
-    yield from with_the_rest(
-        "refresh",
-        refreshed,
-        {
-            "the public view, as above": public,
-            "the refresh cookie out of the header": microseconds(lambda: cookies.refresh_tokens(request)),
-            "signature, expiry and claims of the token": microseconds(lambda: RefreshToken.read(refresh_token)),
-            "the first query, its row into a session and a user, the rules": microseconds(
-                lambda: sessions.live_session(token)
-            ),
-            "the next generation of the session": microseconds(lambda: sessions._successor(session, now, http_request)),
-            "two tokens, signed": microseconds(lambda: TokenPair.for_session(session, now)),
-            "two cookies onto the answer": microseconds(lambda: cookies.set_auth_cookies(HttpResponse(), pair)),
-            "the second query, the compare-and-set": microseconds(lambda: sessions._compare_and_set(session, session)),
-        },
-        "a POST of JSON instead of a GET, the check of its origin, two headers of cookies, and what processor "
-        "and server forget between two requests",
-    )
+    stopwatch = Stopwatch()
+    for owner, name, part in (
+        (cookies, "access_tokens", "the cookie out of the header"),
+        (cookies, "refresh_tokens", "the cookie out of the header"),
+        (AccessToken, "read", "signature, expiry and claims of the token"),
+        (RefreshToken, "read", "signature, expiry and claims of the token"),
+        (csrf, "forgery_suspicion", "whether another site sent the request"),
+        (managers._Join, "fetch", "the query: Django's cursor, the driver, the database"),
+        (managers._Join, "read", "the row into a session and a user"),
+        (sessions, "live_session", "the rules: not ended, not over, same user, active, same password"),
+        (sessions, "_successor", "the next generation of the session"),
+        (TokenPair, "for_session", "two tokens, signed"),
+        (cookies, "set_auth_cookies", "two cookies onto the answer"),
+        (managers.AuthSessionManager, "compare_and_set", "the second query, the compare-and-set"),
+    ):
+        stopwatch.around(owner, name, part)
+    return stopwatch
 
 
-def with_the_rest(title: str, total: float, parts: dict[str, float], rest: str) -> Iterator[tuple[str, float]]:
-    yield f"**{title}**", total
-    yield from parts.items()
-    yield rest, total - sum(parts.values())
+def parts(
+    worker: Worker, stopwatch: Stopwatch, operation: str, requests: int, public: float
+) -> Iterator[tuple[str, float]]:
+    """The parts of ``operation`` in microseconds, the whole before them and the rest after them."""
+    taken: dict[str, list[int]] = defaultdict(list)
+    for device in worker.devices(operation, requests):
+        stopwatch.spent.clear()
+        taken[""].append(worker.perform(operation, device)[0].time)
+        for part, nanoseconds in stopwatch.spent.items():
+            taken[part].append(nanoseconds)
+    whole, *each = ((part, median(times) / 1000) for part, times in taken.items())
+    yield f"**{operation}**", whole[1]
+    yield PUBLIC, public
+    yield from each
+    rest = "the rest: what Django and REST framework do more here, and waking up after each wait"
+    yield rest, whole[1] - public - sum(microseconds for _part, microseconds in each)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.parts", description=__doc__)
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
-    with database(parser.parse_args().database) as settings:
+    parser.add_argument("--requests", type=int, default=1000, help="of each kind (default: %(default)s)")
+    options = parser.parse_args()
+    with database(options.database) as settings:
         contender = FastAuth()
         configure(contender, settings)
         worker = Worker(contender)
         worker.prepare()
-        print(table(["part", "µs"], [[name, f"{taken:.0f}"] for name, taken in measured(worker)]))
+        for operation in contender.operations:
+            worker.describe(operation)  # Whatever happens once, happens here.
+        public = median(worker.time("anonymous", str(options.requests))["times"]) / 1000
+        stopwatch = watched()
+        rows: list[tuple[str, float]] = []
+        for operation in ("protected", "refresh"):
+            rows += parts(worker, stopwatch, operation, options.requests, public)
+        print(table(["part", "µs"], [[name, f"{taken:.0f}"] for name, taken in rows]))
 
         from django.db import connections
 

@@ -187,12 +187,6 @@ class Worker:
             environ.setdefault("HTTP_AUTHORIZATION", device.authorization)
         return environ
 
-    def request(self, operation: str, device: Device) -> Any:
-        """The request that ``operation`` consists of, as Django's handler makes it."""
-        from django.core.handlers.wsgi import WSGIRequest
-
-        return WSGIRequest(self.environ(self.contender.call(operation, device), device))
-
     def perform(self, operation: str, device: Device) -> tuple[Taken, str, list[str]]:
         """Have ``device`` do ``operation``, and keep what it was given. Ends the process if it was refused."""
         taken, status, cookies, body = self.send(self.contender.call(operation, device), device)

@@ -87,6 +87,19 @@ class TestQuickRun:
         assert (written / "chart.svg").read_text() == report.as_svg(results)
 
 
+@pytest.mark.slow
+def test_parts_of_a_request_add_up_to_it():
+    command = [sys.executable, "-m", "benchmarks.parts", "--requests", "3"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+    rows = [(name, int(taken)) for name, taken in re.findall(r"^\| (.+) \| (-?\d+) \|$", done.stdout, re.MULTILINE)]
+    refresh = [name for name, _taken in rows].index("**refresh**")
+    for (_whole, total), *parts in (rows[:refresh], rows[refresh:]):
+        assert len(parts) > 5
+        assert abs(total - sum(taken for _part, taken in parts)) <= len(parts)  # each is rounded
+
+
 def test_page_and_chart_show_the_run_that_is_kept():
     results = json.loads((ROOT / "benchmarks/results.json").read_text())
 

@@ -481,13 +481,16 @@ def test_each_algorithm_with_a_shared_secret_verifies_what_it_signed_only(settin
     assert (own, refusal(app.get("/private"))) == (200, (401, "token_invalid"))
 
 
-def test_a_release_of_pyjwt_that_verifies_with_no_jwk_is_given_the_secret_itself(settings, monkeypatch, app):
+def test_a_release_of_pyjwt_that_verifies_with_no_jwk_is_given_the_secret_itself(settings, monkeypatch, app, account):
     monkeypatch.setattr(jwt, "PyJWK", lambda *args: object())
-    settings.SIMPLE_JWT = {"SIGNING_KEY": settings.SECRET_KEY}  # prepares the keys anew
+    settings.SIMPLE_JWT = {"SIGNING_KEY": LONG_KEY}
+    app.sign_in(account)
+    own, claims = app.get("/private").status_code, claims_of(app.access)
+    forged = [signed(claims, "not " + LONG_KEY), signed(claims, LONG_KEY, "HS512")]
 
-    assert app.get("/private").status_code == 200
-    app.access = signed(claims_of(app.access), "not " + LONG_KEY)
-    assert refusal(app.get("/private")) == (401, "token_invalid")
+    assert own == 200
+    for app.access in forged:
+        assert refusal(app.get("/private")) == (401, "token_invalid")
 
 
 # --- Time ----------------------------------------------------------------------------------------------------------
