@@ -409,10 +409,10 @@ def _end(expected: Expected, now: datetime, reason: str) -> int:
 def revoke_by(tokens: Iterable[SessionToken], reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
     """End the sessions that ``tokens`` name, expired ones too, in one statement each. Returns those that were alive.
 
-    They are read when somebody looks at them, a receiver of ``session_revoked`` for example: most sign-outs need not.
-
     But not a session that is bound to a device, unless by a token of the device that has not run out: every other one
     is a copy, with which a thief could sign the owner out for as long as the session lives.
+
+    What is returned, and what ``session_revoked`` is given, is read when somebody looks at it: most sign-outs need not.
     """
     tokens = list(tokens)
     # What was on its way when the binding was confirmed, or comes from a host whose clock is a little behind, counts.
