@@ -15,16 +15,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks import OPERATIONS, report
+from benchmarks import OPERATIONS, pages, report
 from benchmarks.contenders import CONTENDERS
+from benchmarks.pages import ROOT
 from benchmarks.postgresql import DurablePostgreSQL
 from benchmarks.turns import measure
 from tests import databases
 
-ROOT = Path(__file__).parents[1]
 DATABASE = "fastauth_benchmarks"
-PAGE = ROOT / "docs/performance.md"
-BEGIN, END = "<!-- written by ./scripts/bench --write -->\n", "<!-- end -->\n"
 
 
 @contextmanager
@@ -101,8 +99,7 @@ def publish(results: report.Results) -> None:
     """Show the run in the documentation."""
     (ROOT / "benchmarks/results.json").write_text(json.dumps(results, indent=1) + "\n")
     (ROOT / "docs/diagrams/performance.svg").write_text(report.as_svg(results))
-    before, _begin, rest = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{report.as_markdown(results)}\n{END}{rest.partition(END)[2]}")
+    pages.publish("performance.md", "./scripts/bench", f"\n{report.as_markdown(results)}\n")
 
 
 def main() -> None:

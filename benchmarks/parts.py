@@ -15,7 +15,8 @@ from typing import Any
 
 from benchmarks.__main__ import database
 from benchmarks.contenders import FastAuth
-from benchmarks.report import DATABASES, table
+from benchmarks.pages import table
+from benchmarks.report import DATABASES
 from benchmarks.worker import Worker, configure
 
 PUBLIC = "Django, its middleware and REST framework, as for the public view without a cookie"

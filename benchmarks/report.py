@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 from benchmarks import OPERATIONS
 from benchmarks.contenders import CONTENDERS
+from benchmarks.pages import table
 
 Results = dict[str, Any]
 
@@ -74,12 +75,6 @@ def as_markdown(results: Results) -> str:
             parts.append(f"### {TITLES[operation]}, {DATABASES[database]}\n\n{_times(contenders, operation)}")
     parts += [f"### What stays behind\n\n{_remains(results)}", _circumstances(results)]
     return "\n\n".join(parts) + "\n"
-
-
-def table(head: list[str], rows: list[list[object]]) -> str:
-    """A table as Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def _budgets(results: Results) -> str:

@@ -86,7 +86,7 @@ class Server:
         """What this machine lacks, or None if the suite can run on this database."""
         if importlib.util.find_spec(cls.driver) is None:
             return f"{cls.driver_package} is not installed"
-        absent = [program for program in cls.programs if _find(program) is None]
+        absent = [program for program in cls.programs if find(program) is None]
         if absent and not os.environ.get(cls.url_variable):
             return f"{' and '.join(absent)} not found, and {cls.url_variable} is not set"
         return None
@@ -96,7 +96,7 @@ class Server:
         reason = cls.missing()
         if reason is not None:
             raise Unavailable(reason)
-        if all(_find(program) for program in cls.programs):
+        if all(find(program) for program in cls.programs):
             server = Server.running = cls()
             server.install()
             server.start()
@@ -187,7 +187,7 @@ class PostgreSQL(Server):
 
     def install_command(self) -> list[str]:
         options = ["--auth=trust", f"--username={self.user}", "--encoding=UTF8", "--no-locale", "--no-sync"]
-        return [_found("initdb"), "-D", self.data, *options]
+        return [found("initdb"), "-D", self.data, *options]
 
     def command(self) -> list[str]:
         options = {
@@ -199,7 +199,7 @@ class PostgreSQL(Server):
             "fsync": "off",
             "full_page_writes": "off",
         }
-        return [_found("postgres"), "-D", self.data, *(f"--{name}={value}" for name, value in options.items())]
+        return [found("postgres"), "-D", self.data, *(f"--{name}={value}" for name, value in options.items())]
 
     def answers(self) -> bool:
         import psycopg
@@ -226,7 +226,7 @@ class MariaDB(Server):
 
     def install_command(self) -> list[str]:
         options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
-        return [_found("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", *options]
+        return [found("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", *options]
 
     def command(self) -> list[str]:
         options = {
@@ -243,7 +243,7 @@ class MariaDB(Server):
             # On by default from MariaDB 11.6: under REPEATABLE READ a write to a row that changed is an error.
             "loose-innodb-snapshot-isolation": "ON",
         }
-        return [_found("mariadbd"), "--no-defaults", *(f"--{name}={value}" for name, value in options.items())]
+        return [found("mariadbd"), "--no-defaults", *(f"--{name}={value}" for name, value in options.items())]
 
     def answers(self) -> bool:
         import MySQLdb
@@ -258,13 +258,13 @@ class MariaDB(Server):
 KINDS: dict[str, type[Server]] = {"postgres": PostgreSQL, "mariadb": MariaDB}
 
 
-def _find(program: str) -> str | None:
+def find(program: str) -> str | None:
     """Where ``program`` is. Debian keeps PostgreSQL's beside the path, and /usr/sbin is on root's alone."""
     beside = sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *beside, "/usr/sbin"]))
 
 
-def _found(program: str) -> str:
-    path = _find(program)
+def found(program: str) -> str:
+    path = find(program)
     assert path is not None
     return path

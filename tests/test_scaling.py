@@ -12,7 +12,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from benchmarks.scale.servers import ROOT, missing
+from benchmarks.pages import ROOT
+from benchmarks.scale.servers import missing
 from tests.browser.certificate import write_certificate
 from tests.browser.engines import is_missing
 from tests.browser.servers import Server, migrate

@@ -19,26 +19,17 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import pages
 from benchmarks.growth.report import as_markdown
+from benchmarks.pages import ROOT
 from benchmarks.postgresql import DurablePostgreSQL
-from benchmarks.scale.servers import ROOT
-
-PAGE = ROOT / "docs/scaling.md"
-BEGIN, END = "<!-- written by python -m benchmarks.growth --write -->\n", "<!-- end -->\n"
+from benchmarks.scale.servers import environment
 
 
 def configure(database: str) -> None:
     """Set Django up with the example project on ``database``."""
     sys.path.insert(0, str(ROOT / "example_project"))
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "benchmarks.scale.settings",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "example_project")]),
-        "DEBUG": "0",
-        "SECRET_KEY": "for this benchmark on this machine only, and long enough for HS256",
-        "ALLOWED_HOSTS": "testserver",
-        "DATABASE_URL": database,
-        "CONN_MAX_AGE": "600",
-    }
+    os.environ |= environment("benchmarks.scale.settings", "testserver", database)
     import django
     from django.core.management import call_command
 
@@ -86,8 +77,7 @@ def main() -> int:
     text = as_markdown(result)
     print(text)
     if options.write:
-        before, _begin, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}{text}{END}{rest.partition(END)[2]}")
+        pages.publish("scaling.md", "python -m benchmarks.growth", text)
     return 0
 
 

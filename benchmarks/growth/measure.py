@@ -23,12 +23,13 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmarks.growth.rows import SESSIONS, USERS, Rows
+from benchmarks.pages import ROOT
 from benchmarks.postgresql import DurablePostgreSQL
 from benchmarks.scale.load import PROJECTS, in_milliseconds
-from benchmarks.scale.people import PASSWORD
-from benchmarks.scale.servers import ROOT, find
+from benchmarks.scale.people import PASSWORD, address
 from fastauth_django.models import AuthSession
 from fastauth_django.tokens import TokenPair
+from tests.databases import found
 
 ROUTES = PROJECTS["fastauth_django"]
 PGBENCH_CLIENTS = 4
@@ -58,7 +59,7 @@ class Device:
         self._ask("post", ROUTES.refresh)
 
     def sign_in(self, number: int) -> None:
-        self._ask("post", ROUTES.sign_in, {"email": f"person-{number}@example.com", "password": PASSWORD})
+        self._ask("post", ROUTES.sign_in, {"email": address(number), "password": PASSWORD})
 
     def _ask(self, method: str, path: str, data: Any = None) -> None:
         self.client.cookies = self.jar
@@ -161,7 +162,7 @@ class Measurement:
 
     def _per_second(self, script: str) -> float:
         """How often PostgreSQL alone does it, on connections that are kept, each time for another session."""
-        command = [find("pgbench") or "pgbench", "--no-vacuum", "--file=-"]
+        command = [found("pgbench"), "--no-vacuum", "--file=-"]
         seconds = max(1, round(self.options.seconds / 2))
         clients = [f"--client={PGBENCH_CLIENTS}", f"--time={seconds}", "--host=127.0.0.1"]
         server = [f"--port={self.postgresql.port}", f"--username={self.postgresql.user}", "growth"]
@@ -171,10 +172,10 @@ class Measurement:
             capture_output=True,
             text=True,
         )
-        found = re.search(r"tps = ([\d.]+)", done.stdout)
-        if found is None:
+        rate = re.search(r"tps = ([\d.]+)", done.stdout)
+        if rate is None:
             raise RuntimeError(done.stdout + done.stderr)
-        return float(found[1])
+        return float(rate[1])
 
     # --- Updates in place -------------------------------------------------------------------------------------------
 

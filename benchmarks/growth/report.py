@@ -5,14 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-
-def table(head: list[str], rows: list[list[Any]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
-
-
-def number(value: float) -> str:
-    return f"{value:,.0f}"
+from benchmarks.pages import latencies, number, table
 
 
 def megabytes(bytes_: float) -> str:
@@ -61,33 +54,25 @@ def in_place(found: list[dict[str, Any]]) -> str:
     return table([*head, "3rd, somebody's transaction stays open", "4th, it is over"], rows)
 
 
-def clearing(found: dict[str, Any]) -> str:
-    rows = [
-        [phase, number(seen["count"]), seen["p50"], seen["p95"], seen["p99"], seen["max"]]
-        for phase, seen in ((phase, found["refreshes"][phase]) for phase in ("before", "during", "after"))
-    ]
-    return table(["refreshes, in milliseconds", "count", "median", "95 %", "99 %", "longest"], rows)
-
-
 def as_markdown(result: dict[str, Any]) -> str:
     largest = result["sizes"][-1]
     hot = result["hot"]
     done = result["clearing"]
-    return "\n".join(
+    return "\n\n".join(
         [
-            f"Run on {result['date']} with {result['versions']}.\n",
+            f"Run on {result['date']} with {result['versions']}.",
             by_size(result["sizes"]),
-            f"The plans with {number(largest['sessions'])} sessions:\n",
-            *(f"```text\n{plan}\n```\n" for plan in largest["plans"].values()),
+            f"The plans with {number(largest['sessions'])} sessions:",
+            *(f"```text\n{plan}\n```" for plan in largest["plans"].values()),
             f"Refreshes of {number(hot[0]['rows'])} sessions that change their row in place (HOT). A round is as many "
-            "refreshes, in random order; a vacuum follows:\n",
+            "refreshes, in random order; a vacuum follows:",
             in_place(hot),
             f'`clear_auth_sessions` said "{done["said"]}" after {done["seconds"]} s, which is '
             f"{number(done['dead'] / done['seconds'])} sessions a second; {number(done['left'])} that live are left. "
-            f"Meanwhile people refreshed {done['rate']:g} times a second, over all of the table:\n",
-            clearing(done),
-            "On a table that is split by `id`, a refresh looks into one part:\n",
-            f"```text\n{result['partitions']['plan']}\n```\n",
+            f"Meanwhile people refreshed {done['rate']:g} times a second, over all of the table:",
+            latencies("refreshes", ((phase, done["refreshes"][phase]) for phase in ("before", "during", "after"))),
+            "On a table that is split by `id`, a refresh looks into one part:",
+            f"```text\n{result['partitions']['plan']}\n```",
             "On a table that is split by `expires_at`, the second of two refreshes that race to another part is told "
             f"`{result['partitions']['by expiry']}`.\n",
         ]

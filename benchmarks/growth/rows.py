@@ -14,6 +14,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
+from benchmarks.scale.people import PASSWORD
+
 SPAN = timedelta(days=29)
 SESSIONS, USERS = "fastauth_django_authsession", "accounts_user"
 USER_AGENT = (
@@ -29,7 +31,7 @@ class Rows:
         self.number = 0
         self.begin: datetime = timezone.now().replace(microsecond=0) - SPAN
         self.step = SPAN / max(largest, 1)  # between two sign-ins
-        self.password = make_password("correct horse battery 9")
+        self.password = make_password(PASSWORD)
         # It is a function of the password alone, so all of them have the same.
         self.auth_hash = get_user_model()(password=self.password).get_session_auth_hash()
         milliseconds = int(self.begin.timestamp() * 1000)

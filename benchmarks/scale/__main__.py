@@ -25,12 +25,13 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
+from benchmarks import pages
+from benchmarks.pages import ROOT, latencies, number, table
 from benchmarks.postgresql import DurablePostgreSQL
 from benchmarks.scale.load import SLICE
-from benchmarks.scale.servers import ROOT, Deployment, Redis, missing
+from benchmarks.scale.servers import Deployment, missing
+from tests.redis_server import Redis
 
-PAGE = ROOT / "docs/scaling.md"
-BEGIN, END = "<!-- written by ./scripts/scale --write -->\n", "<!-- end -->\n"
 OURS, PEER = "fastauth_django", "dj-rest-auth"
 SETTINGS = {OURS: "benchmarks.scale.settings", PEER: "benchmarks.scale.dj_rest_auth_settings"}
 PARTS = ("calm", "compare", "chaos")
@@ -158,15 +159,6 @@ def chaos(stage: Stage) -> dict[str, Any]:
 # --- Report --------------------------------------------------------------------------------------------------------
 
 
-def table(head: list[str], rows: list[list[Any]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
-
-
-def number(value: float) -> str:
-    return f"{value:,.0f}"
-
-
 def verdict(result: dict[str, Any]) -> list[list[Any]]:
     counts = Counter(result["counts"])
     asked = counts["the phone before"] + counts["the phone after"]
@@ -183,14 +175,6 @@ def verdict(result: dict[str, Any]) -> list[list[Any]]:
         ],
         ["sessions ended as reuse, of all that were refreshed", result["sessions"].get("reuse", 0)],
     ]
-
-
-def acts(result: dict[str, Any]) -> str:
-    rows = [
-        [act, number(seen["count"]), seen["p50"], seen["p95"], seen["p99"], seen["max"]]
-        for act, seen in result["acts"].items()
-    ]
-    return table(["act, in milliseconds", "count", "median", "95 %", "99 %", "longest"], rows)
 
 
 def comparison(results: dict[str, dict[str, Any]]) -> str:
@@ -246,15 +230,16 @@ def report(parts: dict[str, Any], options: argparse.Namespace) -> str:
     )
     text = [
         f"Run on {datetime.now(UTC):%d %B %Y} with {options.workers} workers, Python {platform.python_version()}, "
-        f"{versions}, {programs}, {options.postgresql}.\n"
+        f"{versions}, {programs}, {options.postgresql}."
     ]
     if "calm" in parts:
-        text += ["Calm, with every question asked:\n", table(["", ""], verdict(parts["calm"])), acts(parts["calm"])]
+        text += ["Calm, with every question asked:", table(["", ""], verdict(parts["calm"]))]
+        text.append(latencies("act", parts["calm"]["acts"].items()))
     if "compare" in parts:
-        text += [f"The same mix on both packages, by turns of {SLICE} seconds:\n", comparison(parts["compare"])]
+        text += [f"The same mix on both packages, by turns of {SLICE} seconds:", comparison(parts["compare"])]
     if "chaos" in parts:
-        text += ["With misfortunes:\n", misfortunes(parts["chaos"]), table(["", ""], verdict(parts["chaos"]))]
-    return "\n".join(text)
+        text += ["With misfortunes:", misfortunes(parts["chaos"]), table(["", ""], verdict(parts["chaos"]))]
+    return "\n\n".join(text) + "\n"
 
 
 def problems(parts: dict[str, Any]) -> list[str]:
@@ -313,8 +298,7 @@ def main() -> int:
     text = report(parts, options)
     print(text)
     if options.write:
-        before, _begin, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}{text}{END}{rest.partition(END)[2]}")
+        pages.publish("scaling.md", "./scripts/scale", text)
     found = problems(parts)
     print("\n".join(found) or "Nobody was signed out who should not be, and nobody let in.", file=sys.stderr)
     return int(bool(found))

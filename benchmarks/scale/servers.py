@@ -5,71 +5,28 @@ They end with the process that started them, however that ends: see :mod:`tests.
 
 from __future__ import annotations
 
-import glob
 import http.client
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.pages import ROOT
 from tests.browser.certificate import write_certificate
-from tests.databases import PostgreSQL, Server, Unavailable
+from tests.databases import PostgreSQL, Server, Unavailable, find, found
+from tests.redis_server import Redis
 
-ROOT = Path(__file__).parents[2]
 #: Under .test, which the self-signed certificate is for, and which no name server knows.
 HOST = "app.example.test"
 PROGRAMS = {"nginx": "nginx", "redis-server": "redis-server"}  # and the packages of Debian that have them
-
-
-def find(program: str) -> str | None:
-    """Where ``program`` is. Debian keeps nginx where only root looks, and PostgreSQL's beside the path."""
-    beside = ["/usr/sbin", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)]
-    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *beside]))
 
 
 def missing() -> list[str]:
     """Debian's packages that this machine lacks."""
     absent = [package for program, package in PROGRAMS.items() if find(program) is None]
     return absent if PostgreSQL.missing() is None else [*absent, "postgresql"]
-
-
-class Redis(Server):
-    """Keeps nothing on the disk: what it loses is what a restart costs."""
-
-    stop_signal = "TERM"
-
-    def install(self) -> None:
-        """It needs no files."""
-
-    def command(self) -> list[str]:
-        options = {"port": self.port, "bind": "127.0.0.1", "dir": self.directory, "appendonly": "no"}
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        return [find("redis-server") or "redis-server", *words, "--save", ""]
-
-    def answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(7) == b"+PONG\r\n"
-        except OSError:
-            return False
-
-    def hang(self, seconds: float) -> None:
-        """Accept connections and answer nothing for a while, as an overloaded machine would."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-            connection.sendall(b"INFO server\r\n")
-            found = re.search(rb"process_id:(\d+)", connection.recv(4096))
-        assert found is not None
-        # In a process of its own, which also wakes it up if this one is killed meanwhile.
-        subprocess.run(["sh", "-c", f"kill -STOP $1; sleep {seconds}; kill -CONT $1", "hang", found[1].decode()])
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
 
 
 class Gunicorn(Server):
@@ -164,7 +121,7 @@ http {{
 
     def command(self) -> list[str]:
         options = ["-p", self.directory, "-c", f"{self.directory}/nginx.conf", "-e", "stderr", "-g", "daemon off;"]
-        return [find("nginx") or "nginx", *options]
+        return [found("nginx"), *options]
 
     def answers(self) -> bool:
         try:
@@ -174,18 +131,25 @@ http {{
         return True
 
 
+def environment(settings: str, host: str, database: str) -> dict[str, str]:
+    """The variables of a process that runs the example with ``settings``."""
+    return {
+        "DJANGO_SETTINGS_MODULE": settings,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "example_project")]),
+        "DEBUG": "0",
+        "SECRET_KEY": "for this benchmark on this machine only, and long enough for HS256",
+        "ALLOWED_HOSTS": host,
+        "DATABASE_URL": database,
+        "CONN_MAX_AGE": "600",
+    }
+
+
 class Deployment:
     """One project: gunicorn behind nginx, on a database and a cache that are there already."""
 
     def __init__(self, settings: str, *, workers: int, people: int, database: str, redis: Redis) -> None:
         self.environment = {
-            "DJANGO_SETTINGS_MODULE": settings,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "example_project")]),
-            "DEBUG": "0",
-            "SECRET_KEY": "for this benchmark on this machine only, and long enough for HS256",
-            "ALLOWED_HOSTS": HOST,
-            "DATABASE_URL": database,
-            "CONN_MAX_AGE": "600",
+            **environment(settings, HOST, database),
             "REDIS_URL": redis.url,
             "SECURE_PROXY_SSL_HEADER": "HTTP_X_FORWARDED_PROTO,https",
             "NUM_PROXIES": "1",

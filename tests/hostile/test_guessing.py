@@ -1,9 +1,6 @@
 """Guessing passwords: an answer tells nothing about who has an account, and the limit holds when many guess at once."""
 
 import os
-import shutil
-import socket
-import subprocess
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +14,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.clients import Browser
+from tests.databases import find
 from tests.factories import identifier_for, make_account
+from tests.redis_server import Redis
 
 IDENTIFIER = get_user_model().USERNAME_FIELD
 CROWD = 50
@@ -124,45 +123,19 @@ def test_a_guess_at_the_current_password_is_limited_like_one_at_the_door(clock, 
 # --- Many at once, on Redis -----------------------------------------------------------------------------------------
 
 
-class Redis:
-    """A server of its own, on a free port of this machine, that keeps nothing on disk."""
-
-    def __init__(self, directory) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": directory}
-        arguments = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        self.process = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.PIPE, text=True)
-        assert any("eady to accept connections" in line for line in self.process.stdout), "redis-server did not start"
-
-    @property
-    def cache(self) -> dict:
-        return {
-            "default": {
-                "BACKEND": "django.core.cache.backends.redis.RedisCache",
-                "LOCATION": f"redis://127.0.0.1:{self.port}",
-            }
-        }
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 @pytest.fixture
-def redis(settings, tmp_path):
-    found = {"redis-server": shutil.which("redis-server"), "redis (Python)": find_spec("redis")}
+def redis(settings):
+    found = {"redis-server": find("redis-server"), "redis (Python)": find_spec("redis")}
     missing = [name for name, where in found.items() if where is None]
     if missing:
         reason = f"{' and '.join(missing)} not installed"
         pytest.fail(reason) if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1" else pytest.skip(reason)
-    server = Redis(tmp_path)
-    settings.CACHES = server.cache
+    server = Redis()
+    server.start()
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": server.url}}
     yield server
     hang_up()
-    server.kill()
+    server.stop()
 
 
 def hang_up() -> None:
@@ -242,7 +215,7 @@ def test_success_resets_the_count_on_redis(redis, account):
 def test_sign_in_goes_on_when_redis_dies(redis, account, caplog):
     identifier, password = account.credentials.values()
     assert guess(identifier).status_code == 401
-    redis.kill()
+    redis.stop()
 
     assert guess(identifier).status_code == 401
     assert guess(identifier, password).status_code == 200
