@@ -48,7 +48,7 @@ class Stopwatch:
 
 
 def watched() -> Stopwatch:
-    from fastauth_django import cookies, csrf, managers, sessions
+    from fastauth_django import cookies, csrf, models, sessions
     from fastauth_django.tokens import AccessToken, RefreshToken, TokenPair
 
     stopwatch = Stopwatch()
@@ -57,14 +57,14 @@ def watched() -> Stopwatch:
         (cookies, "refresh_tokens", "the cookie out of the header"),
         (AccessToken, "read", "signature, expiry and claims of the token"),
         (RefreshToken, "read", "signature, expiry and claims of the token"),
-        (csrf, "forgery_suspicion", "whether another site sent the request"),
-        (managers._Join, "fetch", "the query: Django's cursor, the driver, the database"),
-        (managers._Join, "read", "the row into a session and a user"),
+        (csrf, "forgery_fault", "whether another site sent the request"),
+        (models.SessionJoin, "fetch", "the query: Django's cursor, the driver, the database"),
+        (models.SessionJoin, "read", "the row into a session and a user"),
         (sessions, "live_session", "the rules: not ended, not over, same user, active, same password"),
         (sessions, "_successor", "the next generation of the session"),
         (TokenPair, "for_session", "two tokens, signed"),
         (cookies, "set_auth_cookies", "two cookies onto the answer"),
-        (managers.AuthSessionManager, "compare_and_set", "the second query, the compare-and-set"),
+        (models.AuthSessionQuerySet, "update", "the second query, the compare-and-set"),
     ):
         stopwatch.around(owner, name, part)
     return stopwatch

@@ -66,7 +66,7 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(description=_("End selected sessions"), permissions=["change"])
     def end_selected_sessions(self, request: HttpRequest, queryset: QuerySet[AuthSession]) -> None:
-        selected = AuthSession.objects.for_write().alive().filter(pk__in=list(queryset.values_list("pk", flat=True)))
+        selected = AuthSession.objects.for_write().live().filter(pk__in=list(queryset.values_list("pk", flat=True)))
         ended = len(sessions.revoke(selected, AuthSession.RevokedReason.ENDED_BY_STAFF, request))
         message = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", ended)
         self.message_user(request, message % {"count": ended}, messages.SUCCESS)

@@ -7,10 +7,13 @@ class FastAuthConfig(AppConfig):
     verbose_name = _("Sign-in sessions")
 
     def ready(self) -> None:
-        from . import checks, cors, error_reports
+        from . import checks, error_reports
 
         checks.register()
-        cors.connect()
         error_reports.connect()
+        if apps.is_installed("corsheaders"):
+            from .contrib import cors
+
+            cors.connect()
         if apps.is_installed("drf_spectacular"):
-            from . import schema  # noqa: F401 (drf-spectacular finds it by its classes)
+            from .contrib import spectacular  # noqa: F401 (drf-spectacular finds it by its classes)

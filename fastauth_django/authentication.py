@@ -33,22 +33,22 @@ class CookieJWTAuthentication(JWTAuthentication):
     def authenticate(self, request: Any) -> tuple[Any, AccessToken] | None:
         _vary_on_credentials(request)
         by_cookie = self.authenticate_by_cookie(request)
-        suspicion = None if by_cookie is None else csrf.forgery_suspicion(request)
-        if by_cookie is not None and suspicion is None:
+        fault = None if by_cookie is None else csrf.forgery_fault(request)
+        if by_cookie is not None and fault is None:
             return by_cookie
         try:
             by_header = super().authenticate(request)
         except AuthenticationFailed as refusal:
             remember_refusal(request, refusal)
             raise
-        if by_header is None and suspicion is not None:
-            raise csrf.refuse(request, suspicion)
+        if by_header is None and fault is not None:
+            raise csrf.refuse(request, fault)
         return cast("tuple[Any, AccessToken] | None", by_header)
 
     def authenticate_by_cookie(self, request: Any) -> tuple[Any, AccessToken] | None:
         """The first access cookie that is good. Where none is, the reason is kept and the request goes on.
 
-        Whether the request may act with it is for :func:`.csrf.forgery_suspicion` to say.
+        Whether the request may act with it is for :func:`.csrf.forgery_fault` to say.
         """
         refusals = []
         for raw_token in cookies.access_tokens(request):

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypeAlias, TypedDict, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypeAlias, TypedDict, TypeVar, overload
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ Duration: TypeAlias = timedelta | int
 
 
 MISSING: Any = object()
-# Of these types, a value that was checked once need not be checked again: nobody can change what is inside.
-UNCHANGING = (str, int, timedelta, type(None))
 
 
 class FormerCookieSettings(TypedDict, total=False):
@@ -220,7 +217,6 @@ class Setting(Generic[T]):
         self.default = default
         self.doc = doc
         self._default_text = default_text
-        self._checked: tuple[object, Any] = (self, None)  # the value last read, and what it is when cleaned
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -235,16 +231,10 @@ class Setting(Generic[T]):
         value = instance.user_settings.get(self.name, MISSING)
         if value is MISSING:
             value = self.default(instance) if callable(self.default) else self.default
-        checked, clean = self._checked
-        if value is checked:
-            return cast("T", clean)
         try:
-            clean = self.kind.clean(value)
+            return self.kind.clean(value)
         except (TypeError, ValueError) as error:
             raise ImproperlyConfigured(f"FASTAUTH[{self.name!r}] must be {self.kind_text}, not {value!r}.") from error
-        if isinstance(value, UNCHANGING) and isinstance(clean, UNCHANGING):
-            self._checked = value, clean
-        return cast("T", clean)
 
     @property
     def kind_text(self) -> str:
@@ -409,17 +399,7 @@ class Settings:
     @property
     def simplejwt_settings(self) -> Mapping[str, Any]:
         """``settings.SIMPLE_JWT`` as the project wrote it, without simplejwt's defaults."""
-        if self._simplejwt_settings is None:
-            self._simplejwt_settings = getattr(django_settings, "SIMPLE_JWT", None) or {}
-        return self._simplejwt_settings
-
-    # Most projects have no SIMPLE_JWT, and Django takes long to look for a setting that is not there.
-    _simplejwt_settings: Mapping[str, Any] | None = None
-
-    def forget_simplejwt_settings(self, *, setting: str, **kwargs: Any) -> None:
-        """Read ``SIMPLE_JWT`` anew when it changes, as simplejwt does."""
-        if setting == "SIMPLE_JWT":
-            self._simplejwt_settings = None
+        return getattr(django_settings, "SIMPLE_JWT", None) or {}
 
     @classmethod
     def declared(cls) -> dict[str, Setting[Any]]:
@@ -428,4 +408,3 @@ class Settings:
 
 
 conf = Settings()
-setting_changed.connect(conf.forget_simplejwt_settings)

@@ -25,7 +25,7 @@ logger = logging.getLogger("django.security.csrf")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, section 9.2.1
 
 
-def forgery_suspicion(request: Any, *, token_can_be_sent: bool = True) -> str | None:
+def forgery_fault(request: Any, *, token_can_be_sent: bool = True) -> str | None:
     """Why ``request`` must not act with the cookies it carries, or None when it may.
 
     ``token_can_be_sent=False`` is for signing in and up in ``"token"`` mode: no token can have been given before, so
@@ -38,18 +38,18 @@ def forgery_suspicion(request: Any, *, token_can_be_sent: bool = True) -> str | 
         return None
     if mode == "token" and token_can_be_sent:
         return _token_fault(request)
-    return cross_origin_evidence(request)
+    return cross_origin_fault(request)
 
 
-def refuse(request: Any, suspicion: str) -> CsrfFailed:
+def refuse(request: Any, fault: str) -> CsrfFailed:
     """Log the refusal as Django's own CSRF middleware does, and return the exception to raise."""
     # A path may hold a line break, and the next line of the log would be the sender's to write.
     path = request.path.encode("unicode_escape").decode("ascii")
-    logger.warning("Forbidden (%s): %s", suspicion, path, extra={"status_code": 403, "request": request})
-    return CsrfFailed(f"CSRF Failed: {suspicion}")
+    logger.warning("Forbidden (%s): %s", fault, path, extra={"status_code": 403, "request": request})
+    return CsrfFailed(f"CSRF Failed: {fault}")
 
 
-def cross_origin_evidence(request: Any) -> str | None:
+def cross_origin_fault(request: Any) -> str | None:
     """What shows that a page of an untrusted origin sent ``request``, or None when nothing does.
 
     Stops forged requests from other sites and from sibling subdomains, which ``SameSite`` does not.

@@ -102,9 +102,9 @@ class Visitor:
         authenticated = self._authentication.authenticate_by_cookie(self._request)
         if authenticated is None:
             return None
-        suspicion = csrf.forgery_suspicion(self._request)
-        if suspicion is not None:
-            csrf.refuse(self._request, suspicion)  # For the log: the view decides what it has for anonymous visitors.
+        fault = csrf.forgery_fault(self._request)
+        if fault is not None:
+            csrf.refuse(self._request, fault)  # For the log: the view decides what it has for anonymous visitors.
             return None
         return authenticated[0]
 
@@ -171,5 +171,5 @@ def sign_out_of_cookies(sender: Any, request: Any = None, **kwargs: Any) -> None
     if visitor is None or not visitor.was_asked_for:
         return
     carries_cookie = cookies.access_tokens(request) or cookies.refresh_tokens(request)
-    if carries_cookie and csrf.forgery_suspicion(request) is None:
+    if carries_cookie and csrf.forgery_fault(request) is None:
         visitor.sign_out()

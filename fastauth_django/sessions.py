@@ -16,13 +16,14 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connections, router, transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 from rest_framework_simplejwt.exceptions import InvalidToken
 
-from .client import client_address, client_user_agent
+from .client_address import client_address
 from .conf import conf
 from .conflicts import is_lost_race, until_not_lost
 from .exceptions import (
@@ -39,8 +40,7 @@ from .exceptions import (
     TryAgain,
     UserInactive,
 )
-from .managers import AuthSessionQuerySet, NoneOrSince
-from .models import AuthSession
+from .models import AuthSession, AuthSessionQuerySet
 from .signals import device_proof_failed, refresh_token_reused, session_revoked, token_refreshed
 from .tokens import AccessToken, RefreshToken, SessionToken, epoch, user_id_of
 
@@ -49,6 +49,7 @@ User: TypeAlias = Any  # Whatever AUTH_USER_MODEL names.
 Issue = Callable[[AuthSession, datetime], T]
 Reason = AuthSession.RevokedReason
 
+USER_AGENT_LENGTH = AuthSession._meta.get_field("user_agent").max_length
 TIME_TO_BIND = timedelta(minutes=1)  # from the answer that asks a browser for its key
 
 logger = logging.getLogger("fastauth_django.security")
@@ -85,7 +86,7 @@ def start(
         created_at=now,
         rotated_at=now,
         ip_address=client_address(request),
-        user_agent=client_user_agent(request),
+        user_agent=_user_agent(request),
         device_key="" if asks_for_key else None,
     )
     session.expires_at = _end_of_life(session, now)
@@ -94,13 +95,13 @@ def start(
         revoke_by(replacing, Reason.REPLACED, request)
     alias = router.db_for_write(AuthSession)
     if conf.MAX_SESSIONS_PER_USER is None:
-        until_not_lost(lambda: AuthSession.objects.insert(session), using=alias)
+        until_not_lost(lambda: session.save(force_insert=True, using=alias), using=alias)
         return issued
 
     def start_within_limit() -> None:
         with transaction.atomic(using=alias):
             _lock(user, alias)
-            AuthSession.objects.insert(session)
+            session.save(force_insert=True, using=alias)
             _end_sessions_over_limit(user, request)
 
     until_not_lost(start_within_limit, using=alias)
@@ -119,7 +120,7 @@ def _lock(user: User, alias: str) -> None:
 
 
 def _end_sessions_over_limit(user: User, request: HttpRequest) -> None:
-    newest_first = AuthSession.objects.for_write().alive().filter(user=user).order_by("-created_at", "-id")
+    newest_first = AuthSession.objects.for_write().live().filter(user=user).order_by("-created_at", "-id")
     # No LIMIT in the UPDATE's subquery: MariaDB refuses one.
     over_limit = list(newest_first.values_list("pk", flat=True)[conf.MAX_SESSIONS_PER_USER :])
     if over_limit:
@@ -143,7 +144,7 @@ def live_session(token: SessionToken) -> AuthSession:
     is gone), :class:`TokenInvalid`, :class:`TokenExpired`, :class:`UserInactive`, :class:`PasswordChanged`,
     :class:`DeviceProofRequired` or :class:`DeviceBindingRequired`.
     """
-    session = _living(token.session_id, token)
+    session = _live(token.session_id, token)
     if session.device_key is not None:
         _require_device(session, token)
     return session
@@ -154,13 +155,13 @@ def device_session(session_id: UUID) -> AuthSession:
 
     Raises as :func:`live_session` does, and :class:`DeviceProofInvalid` for a session that no device has a key of.
     """
-    session = _living(session_id)
+    session = _live(session_id)
     if not session.device_key:
         raise DeviceProofInvalid
     return session
 
 
-def _living(session_id: UUID | None, token: SessionToken | None = None) -> AuthSession:
+def _live(session_id: UUID | None, token: SessionToken | None = None) -> AuthSession:
     session: AuthSession | None = AuthSession.objects.get_with_user(session_id) if session_id else None
     if session is None or session.revoked_at is not None:
         # Whoever asks second is to hear why, too: that the browser cannot do what is required here.
@@ -190,7 +191,7 @@ def _password_unchanged(session: AuthSession) -> bool:
     if constant_time_compare(session.auth_hash, current):
         return True
     if any(constant_time_compare(session.auth_hash, fallback) for fallback in user.get_session_auth_fallback_hash()):
-        _write_in_passing(Expected([session.pk], auth_hash=session.auth_hash), auth_hash=current)
+        _write_in_passing(_unrevoked(pk=session.pk, auth_hash=session.auth_hash), auth_hash=current)
         return True
     return False
 
@@ -217,7 +218,7 @@ def _require_device(session: AuthSession, token: SessionToken) -> None:
 def _confirm_device(session: AuthSession) -> None:
     """Make the device's key final. A later request does it where this one loses a race."""
     session.device_bound_at = present()
-    unconfirmed = Expected([session.pk], device_key=session.device_key, device_bound_at=None)
+    unconfirmed = _unrevoked(pk=session.pk, device_key=session.device_key, device_bound_at=None)
     _write_in_passing(unconfirmed, device_bound_at=session.device_bound_at)
 
 
@@ -245,7 +246,7 @@ def bind(token: AccessToken, generation: int, device_key: str, request: HttpRequ
     bound = copy.copy(session)
     bound.device_key = device_key
     issued = issue(bound, present())
-    unconfirmed = Expected([session.pk], device_bound_at=None)
+    unconfirmed = _unrevoked(pk=session.pk, device_bound_at=None)
     if not _write_if_unchanged(unconfirmed, device_key=device_key):
         live_session(token)  # Somebody signed out meanwhile? Then that is what happened.
         raise DeviceAlreadyBound
@@ -326,7 +327,7 @@ def _successor(session: AuthSession, now: datetime, request: HttpRequest) -> Aut
     successor.rotated_at = now
     successor.expires_at = _end_of_life(session, now)
     successor.ip_address = client_address(request)
-    successor.user_agent = client_user_agent(request)
+    successor.user_agent = _user_agent(request)
     if successor.is_expired(now):
         raise TokenExpired  # SESSION_MAX_AGE is over.
     return successor
@@ -334,7 +335,7 @@ def _successor(session: AuthSession, now: datetime, request: HttpRequest) -> Aut
 
 def _compare_and_set(session: AuthSession, successor: AuthSession, **conditions: Any) -> bool:
     """Write the successor if the session still is what was read: of all that try, one wins."""
-    unchanged = Expected([session.pk], generation=session.generation, **conditions)
+    unchanged = _unrevoked(pk=session.pk, generation=session.generation, **conditions)
     names = ["generation", "rotated_at", "expires_at", "ip_address", "user_agent"]
     if successor.device_bound_at is not None:
         names.append("device_bound_at")
@@ -391,7 +392,7 @@ def revoke(sessions: AuthSessionQuerySet, reason: str, request: HttpRequest | No
     if not ending:
         return []
     now = present()
-    if not _end(Expected([session.pk for session in ending]), now, reason):
+    if not _revoke(_unrevoked(pk__in=[session.pk for session in ending]), now, reason):
         return []
     for session in ending:
         session.revoked_at, session.revoked_reason = now, str(reason)
@@ -399,11 +400,9 @@ def revoke(sessions: AuthSessionQuerySet, reason: str, request: HttpRequest | No
     return ending
 
 
-def _end(expected: Expected, now: datetime, reason: str) -> int:
-    # A sign-out outlasts the refreshes it races with.
-    return until_not_lost(
-        lambda: _write(expected, revoked_at=now, revoked_reason=str(reason)), using=router.db_for_write(AuthSession)
-    )
+def _revoke(sessions: AuthSessionQuerySet, now: datetime, reason: str) -> int:
+    # A sign-out outlasts the refreshes that it races with.
+    return until_not_lost(lambda: sessions.update(revoked_at=now, revoked_reason=str(reason)), using=sessions.db)
 
 
 def revoke_by(tokens: Iterable[SessionToken], reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
@@ -424,8 +423,10 @@ def revoke_by(tokens: Iterable[SessionToken], reason: str, request: HttpRequest 
     }
     ended: list[Any] = []
     for session_id in dict.fromkeys(token.session_id for token in tokens if token.session_id):
-        unbound = {} if session_id in of_device else {"device_bound_at": NoneOrSince(moment_ago)}
-        if _end(Expected([session_id], **unbound), present(), reason):
+        sessions = _unrevoked(pk=session_id)
+        if session_id not in of_device:
+            sessions = sessions.filter(Q(device_bound_at=None) | Q(device_bound_at__gte=moment_ago))
+        if _revoke(sessions, present(), reason):
             session: Any = SimpleLazyObject(partial(_load_ended, session_id))
             session_revoked.send(AuthSession, request=request, session=session, reason=str(reason))
             ended.append(session)
@@ -441,42 +442,40 @@ def _load_ended(session_id: UUID) -> AuthSession:
 
 def revoke_all(user: User, reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
     """End every session of ``user``. Returns those that were alive."""
-    return revoke(AuthSession.objects.for_write().alive().filter(user=user), reason, request)
+    return revoke(AuthSession.objects.for_write().live().filter(user=user), reason, request)
 
 
 # --- Write ---------------------------------------------------------------------------------------------------------
 
 
-class Expected:
-    """Some sessions, and what must still be true of each for a change to be written into it."""
-
-    def __init__(self, ids: Collection[UUID], **values: Any) -> None:
-        self.ids = ids
-        self.values = values
+def _unrevoked(**conditions: Any) -> AuthSessionQuerySet:
+    """The sessions to write into. A revoked session is never written again, so nothing revives it."""
+    return AuthSession.objects.for_write().filter(revoked_at=None, **conditions)
 
 
-def _write(expected: Expected, **changes: Any) -> int:
-    """Change those of the sessions that were not ended: an ended session is never written again, so never revived."""
-    return AuthSession.objects.compare_and_set(expected.ids, {**expected.values, "revoked_at": None}, changes)
-
-
-def _write_if_unchanged(expected: Expected, **changes: Any) -> bool:
-    """Change the one session that is ``expected`` for as long as nobody else changed it. Whether it did."""
-    alias = router.db_for_write(AuthSession)
+def _write_if_unchanged(unchanged: AuthSessionQuerySet, **changes: Any) -> bool:
+    """Write ``changes`` into the one session ``unchanged``, and say whether it still was as its conditions say."""
+    alias = unchanged.db
     try:
-        return bool(until_not_lost(lambda: _write(expected, **changes), using=alias))
+        return bool(until_not_lost(lambda: unchanged.update(**changes), using=alias))
     except OperationalError as error:
         if connections[alias].in_atomic_block or not is_lost_race(error):
             raise
         return False
 
 
-def _write_in_passing(expected: Expected, **changes: Any) -> None:
-    """Change a session on the way of a request that does not depend on it: a lost race is left to a later one."""
+def _write_in_passing(unchanged: AuthSessionQuerySet, **changes: Any) -> None:
+    """Write during a request that does not depend on it. If the write loses a race, a later request writes it."""
     try:
         # In a caller's transaction this is a savepoint, so that a lost race does not break what the caller does.
-        with transaction.atomic(using=router.db_for_write(AuthSession)):
-            _write(expected, **changes)
+        with transaction.atomic(using=unchanged.db):
+            unchanged.update(**changes)
     except OperationalError as error:
         if not is_lost_race(error):
             raise
+
+
+def _user_agent(request: HttpRequest) -> str:
+    """The ``User-Agent`` header, cut to what the row holds."""
+    user_agent: str = request.META.get("HTTP_USER_AGENT", "")
+    return user_agent.replace("\0", "")[:USER_AGENT_LENGTH]

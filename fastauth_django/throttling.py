@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import Throttled
 
-from .client import client_address
+from .client_address import client_address
 from .conf import conf
 from .conflicts import until_not_lost
 from .exceptions import InvalidCredentials, UserInactive

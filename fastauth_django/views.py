@@ -47,8 +47,7 @@ from .exceptions import (
     TryAgain,
     UserInactive,
 )
-from .managers import AuthSessionQuerySet
-from .models import AuthSession
+from .models import AuthSession, AuthSessionQuerySet
 from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
 from .signals import user_signed_up
 from .tokens import AccessToken, RefreshToken, TokenPair
@@ -163,9 +162,9 @@ class ActView(AuthView):
     def refuse_forgery(self, request: Request, *, token_can_be_sent: bool) -> None:
         """Raise ``CsrfFailed`` for a request that another site may have sent, where cookies are to be read or set."""
         if self.delivers_cookies:
-            suspicion = csrf.forgery_suspicion(request, token_can_be_sent=token_can_be_sent)
-            if suspicion is not None:
-                raise csrf.refuse(request, suspicion)
+            fault = csrf.forgery_fault(request, token_can_be_sent=token_can_be_sent)
+            if fault is not None:
+                raise csrf.refuse(request, fault)
 
     def sign_in(self, request: Request, response: Response, user: Any, *, remember: bool = False) -> Response:
         delivery: Delivery = "cookie" if self.delivers_cookies else "json"
@@ -478,7 +477,7 @@ class SessionListView(AccountView):
     """The user's devices, last used first."""
 
     def get(self, request: Request) -> Response:
-        alive = AuthSession.objects.for_write().alive().filter(user_id=request.user.pk).order_by("-rotated_at", "-id")
+        alive = AuthSession.objects.for_write().live().filter(user_id=request.user.pk).order_by("-rotated_at", "-id")
         return Response(SessionSerializer(alive, many=True, context={"request": request}).data)
 
 
@@ -503,7 +502,7 @@ class SessionView(EndSessionsView):
             wanted = UUID(session_id)
         except ValueError:
             raise NotFound from None
-        own = AuthSession.objects.for_write().alive().filter(user_id=request.user.pk, pk=wanted)
+        own = AuthSession.objects.for_write().live().filter(user_id=request.user.pk, pk=wanted)
         if not own.exists():
             raise NotFound
         return self.end(request, own, _("Session ended"))
@@ -518,7 +517,7 @@ class AllSessionsView(EndSessionsView):
     def delete(self, request: Request) -> Response:
         query = self.Query(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        ending = AuthSession.objects.for_write().alive().filter(user_id=request.user.pk)
+        ending = AuthSession.objects.for_write().live().filter(user_id=request.user.pk)
         if query.validated_data["keep_current"]:
             ending = ending.exclude(pk__in=[_current_session_id(request)])
         return self.end(request, ending, _("Sessions ended"))

@@ -26,7 +26,7 @@ def session_of(client: Any) -> AuthSession:
 
 
 def is_alive(session: AuthSession) -> bool:
-    return AuthSession.objects.alive().filter(pk=session.pk).exists()
+    return AuthSession.objects.live().filter(pk=session.pk).exists()
 
 
 def revoked_reason(session: AuthSession) -> str:

@@ -94,7 +94,7 @@ def test_pages_know_who_signed_in_until_signing_out(server, account):
 
     assert visitor.ask("/async/logout").text == "nobody"
     assert (visitor.cookies[ACCESS], visitor.cookies[REFRESH]) == ("", "")
-    assert not AuthSession.objects.alive().exists()
+    assert not AuthSession.objects.live().exists()
     assert thief.ask("/async/whoami").text == "nobody"
 
 

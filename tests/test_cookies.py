@@ -561,7 +561,7 @@ def test_a_stale_refresh_cookie_beside_the_live_one_is_no_reuse(clock, signed_in
     )
 
     assert response.status_code == 200
-    assert AuthSession.objects.alive().count() == 1
+    assert AuthSession.objects.live().count() == 1
 
 
 def test_a_quoted_token_is_read(signed_in):

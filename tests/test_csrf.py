@@ -342,7 +342,7 @@ class TestForgedAccountRequests:
         settings.FASTAUTH = {"TOKEN_DELIVERY": delivery}
 
         assert outcome(signed_in.delete("/auth/sessions/all", **headers)) == REFUSED
-        assert AuthSession.objects.alive().count() == 1
+        assert AuthSession.objects.live().count() == 1
 
 
 def test_a_token_in_the_body_of_a_forged_refresh_does_not_help(settings, signed_in):

@@ -113,7 +113,7 @@ def test_sign_in_that_browsers_would_drop_changes_nothing(signed_in, account, se
     with pytest.raises(CookieTooLarge):
         invite(signed_in, account)
 
-    assert list(AuthSession.objects.alive()) == [before]
+    assert list(AuthSession.objects.live()) == [before]
 
 
 def test_sign_in_runs_no_csrf_check(browser, account):
@@ -215,7 +215,7 @@ def test_update_session_auth_hash_starts_the_callers_session_anew(signed_in, rf,
 
     assert sets_cookies(response)
     assert revoked_reason(before) == revoked_reason(session_of(phone)) == "password_changed"
-    assert AuthSession.objects.alive().count() == 1
+    assert AuthSession.objects.live().count() == 1
 
 
 @pytest.mark.parametrize("credential", ["cookie", "bearer", "another's", "none"])
@@ -232,7 +232,7 @@ def test_remember_me_carries_over_from_the_callers_own_session_alone(rf, account
 
     update_session_auth_hash(rf.post("/", **meta), HttpResponse(), account.user)
 
-    session = AuthSession.objects.alive().get(user=account.user)
+    session = AuthSession.objects.live().get(user=account.user)
     assert session.remember is (credential in {"cookie", "bearer"})
     assert is_alive(session_of(other))
 

@@ -131,7 +131,7 @@ def test_other_clients_stay_signed_in(account):
     force_sign_in(first, account.user)
     force_sign_in(second, account.user)
 
-    assert AuthSession.objects.alive().count() == 2
+    assert AuthSession.objects.live().count() == 2
     assert [client.get("/private").status_code for client in (first, second)] == [200, 200]
 
 

@@ -1,15 +1,18 @@
-"""The session's row."""
+"""The session's row, and the query of every protected request: when is it SQL, and when the ORM's?"""
 
 import copy
 import time
 from datetime import timedelta
-from uuid import RFC_4122
+from uuid import RFC_4122, uuid4
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import connection, models
+from django.test.utils import CaptureQueriesContext, isolate_apps
 from django.utils import timezone
 
-from fastauth_django.models import AuthSession, time_ordered_uuid
+from fastauth_django.models import AuthSession, _is_one_plain_table, time_ordered_uuid
 from tests.clients import ACCESS, REFRESH
 from tests.reading import session_of
 
@@ -44,14 +47,14 @@ def test_session_is_expired_from_its_end_on(clock):
 
 
 def test_alive_are_those_that_neither_ended_nor_ran_out(clock, signed_in):
-    assert AuthSession.objects.alive().count() == 1
+    assert AuthSession.objects.live().count() == 1
 
     clock.shift(timedelta(days=30))
-    assert AuthSession.objects.alive().count() == 0
+    assert AuthSession.objects.live().count() == 0
 
     clock.shift(-timedelta(days=30))
     signed_in.post("/auth/logout")
-    assert AuthSession.objects.alive().count() == 0
+    assert AuthSession.objects.live().count() == 0
 
 
 def test_no_token_is_stored(signed_in):
@@ -95,3 +98,153 @@ def test_copy_shares_nothing_that_changes_with_the_original(signed_in):
     assert duplicate == session
     assert (session.generation, session._state.adding) == (0, False)
     assert duplicate.user is session.user
+
+
+# --- The query of a protected request --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def session(signed_in) -> AuthSession:
+    return AuthSession.objects.select_related("user").get()
+
+
+@pytest.fixture(params=[True, False], ids=["in SQL", "by the ORM"])
+def get_with_user(request, monkeypatch, session):
+    """The lookup, both ways; how it is run must not show."""
+    if not request.param:
+        manager = models.Manager.from_queryset(type("ProjectQuerySet", (models.QuerySet,), {}))()
+        manager.model, manager.name = get_user_model(), "objects"
+        monkeypatch.setattr(get_user_model()._meta, "default_manager", manager)
+    return AuthSession.objects.get_with_user
+
+
+def values(instance: models.Model) -> dict:
+    return {field.attname: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
+
+
+def test_finds_the_session_and_its_user_in_one_query(get_with_user, session, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        found = get_with_user(session.pk)
+        found_user = found.user
+
+    assert values(found) == values(session)
+    assert values(found_user) == values(session.user)
+
+
+def test_finds_what_can_be_saved_again(get_with_user, session):
+    found = get_with_user(session.pk)
+    found.user.is_staff = True
+    found.user.save()
+
+    assert not found._state.adding
+    assert get_user_model().objects.get().is_staff
+
+
+def test_finds_dates_that_compare(get_with_user, session):
+    session.revoked_at = timezone.now().replace(microsecond=0)
+    session.save()
+
+    assert get_with_user(session.pk).revoked_at == session.revoked_at
+
+
+def test_finds_ended_sessions_too_so_that_the_refusal_can_say_why(get_with_user, session):
+    AuthSession.objects.update(revoked_at=timezone.now(), expires_at=timezone.now())
+
+    assert get_with_user(session.pk).pk == session.pk
+
+
+def test_finds_nothing_for_an_unknown_id(get_with_user):
+    assert get_with_user(uuid4()) is None
+
+
+def test_finds_hidden_users_too_where_that_is_asked(monkeypatch, session):
+    """A session of a user whom the project hides can be ended."""
+    monkeypatch.setattr(get_user_model()._meta, "default_manager", hiding_everybody())
+
+    assert AuthSession.objects.get_with_user(session.pk) is None
+    assert AuthSession.objects.get_with_user(session.pk, hidden_too=True) == session
+
+
+def hiding_everybody() -> models.Manager:
+    manager = HidingEverybody()
+    manager.model, manager.name = get_user_model(), "objects"
+    return manager
+
+
+class HidingEverybody(models.Manager):
+    def get_queryset(self):
+        return super().get_queryset().none()
+
+
+def test_finds_nothing_for_a_user_who_is_gone(get_with_user, session):
+    session.user.delete()
+
+    assert get_with_user(session.pk) is None
+
+
+def test_a_plain_user_model_is_read_without_a_subquery(session):
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        AuthSession.objects.get_with_user(session.pk)
+
+    assert queries[0]["sql"].count("SELECT") == 1
+
+
+def test_only_sessions_that_are_neither_ended_nor_over_are_alive(clock, session):
+    def copy(**changes):
+        return AuthSession.objects.create(**{**values(session), "id": uuid4(), **changes})
+
+    copy(revoked_at=timezone.now())
+    copy(expires_at=timezone.now())
+
+    assert list(AuthSession.objects.live()) == [session]
+
+
+# --- When the ORM has to -------------------------------------------------------------------------------------------
+
+
+class ShoutingField(models.CharField):
+    """Needs an expression of its own to be read, as fields of GeoDjango do."""
+
+    def select_format(self, compiler, sql, params):
+        return f"UPPER({sql})", params
+
+
+class HidingManager(models.Manager):
+    def get_queryset(self):
+        return super().get_queryset().filter(pk__gt=0)
+
+
+class ProjectQuerySet(models.QuerySet):
+    pass
+
+
+def make_model(*bases: type, proxy: bool = False, **attributes) -> type[models.Model]:
+    meta = type("Meta", (), {"app_label": "testapp", "proxy": proxy})
+    name = f"Model{uuid4().hex}"
+    return type(name, bases or (models.Model,), {"__module__": __name__, "Meta": meta, **attributes})
+
+
+NOT_PLAIN = {
+    "inherited tables": lambda: make_model(make_model()),
+    "a proxy": lambda: make_model(make_model(), proxy=True),
+    "a field that is an expression": lambda: make_model(name=ShoutingField(max_length=10)),
+    "a manager that hides": lambda: make_model(objects=HidingManager()),
+    "a queryset that may hide": lambda: make_model(objects=ProjectQuerySet.as_manager()),
+}
+
+
+@isolate_apps("tests.testapp")
+@pytest.mark.parametrize("make", NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_what_is_more_than_one_plain_table_is_left_to_the_orm(make):
+    assert not _is_one_plain_table(make())
+
+
+@isolate_apps("tests.testapp")
+def test_one_plain_table_is_read_directly():
+    assert _is_one_plain_table(make_model(name=models.CharField(max_length=10)))
+
+
+def test_the_user_models_of_this_suite_are_read_directly():
+    assert _is_one_plain_table(get_user_model())

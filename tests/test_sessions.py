@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fastauth_django import sessions
-from fastauth_django.models import AuthSession
+from fastauth_django.models import AuthSession, AuthSessionQuerySet
 from fastauth_django.signals import session_revoked
 from fastauth_django.tokens import RefreshToken
 from tests.clients import ACCESS, REFRESH, Browser
@@ -56,7 +56,7 @@ def test_nothing_is_written_when_the_tokens_cannot_be_made(account):
     with pytest.raises(RuntimeError):
         sessions.start(account.user, RequestFactory().get("/"), fail, replacing=[RefreshToken.for_session(before)])
 
-    assert list(AuthSession.objects.alive()) == [before]
+    assert list(AuthSession.objects.live()) == [before]
 
 
 def test_session_max_age_bounds_the_life_of_a_new_session(clock, account, settings):
@@ -185,7 +185,7 @@ def test_replaced_session_does_not_count(clock, two_at_most, account):
     second.sign_in(account)
 
     assert first.get("/private").status_code == 200
-    assert AuthSession.objects.alive().count() == 2
+    assert AuthSession.objects.live().count() == 2
 
 
 def test_sessions_of_others_do_not_count(clock, two_at_most, account, other_account):
@@ -195,7 +195,7 @@ def test_sessions_of_others_do_not_count(clock, two_at_most, account, other_acco
         clock.shift(1)
 
     assert is_alive(mine)
-    assert AuthSession.objects.alive().filter(user=other_account.user).count() == 2
+    assert AuthSession.objects.live().filter(user=other_account.user).count() == 2
 
 
 def test_limit_of_one_keeps_the_newest(clock, browser, account, settings):
@@ -213,7 +213,7 @@ def test_without_a_limit_every_device_stays(account):
     for _device in range(12):
         start(account.user)
 
-    assert AuthSession.objects.alive().count() == 12
+    assert AuthSession.objects.live().count() == 12
 
 
 @pytest.mark.django_db(transaction=True)
@@ -222,7 +222,7 @@ def test_limit_holds_outside_of_a_test_transaction(clock, two_at_most, account):
         start(account.user)
         clock.shift(1)
 
-    assert AuthSession.objects.alive().count() == 2
+    assert AuthSession.objects.live().count() == 2
 
 
 @pytest.mark.parametrize("no_key", [True, False], ids=["NO KEY known", "NO KEY unknown"])
@@ -271,13 +271,13 @@ def test_revoke_ends_and_announces_those_alive_only(account):
 
 def test_end_that_another_end_was_faster_than_is_not_announced(account, monkeypatch):
     session = start(account.user)
-    write = sessions._write
+    write = AuthSessionQuerySet.update
 
     def lose(rows, **changes):
-        AuthSession.objects.update(revoked_at=timezone.now(), revoked_reason="ended")
+        write(AuthSession.objects.all(), revoked_at=timezone.now(), revoked_reason="ended")
         return write(rows, **changes)
 
-    monkeypatch.setattr(sessions, "_write", lose)
+    monkeypatch.setattr(AuthSessionQuerySet, "update", lose)
 
     with listening(session_revoked) as heard:
         assert sessions.revoke(AuthSession.objects.all(), Reason.SIGNED_OUT) == []
@@ -289,7 +289,7 @@ def test_end_that_another_end_was_faster_than_is_not_announced(account, monkeypa
 @pytest.mark.django_db(transaction=True)
 def test_end_that_loses_to_a_refresh_is_tried_again(signed_in, monkeypatch):
     """Signing out while a refresh is in flight must not bring the session back."""
-    write, losses = sessions._write, [1, 2, 3]
+    write, losses = AuthSessionQuerySet.update, [1, 2, 3]
 
     def lose(rows, **changes):
         if losses:
@@ -297,7 +297,7 @@ def test_end_that_loses_to_a_refresh_is_tried_again(signed_in, monkeypatch):
             raise OperationalError("deadlock detected") from Deadlock()
         return write(rows, **changes)
 
-    monkeypatch.setattr(sessions, "_write", lose)
+    monkeypatch.setattr(AuthSessionQuerySet, "update", lose)
 
     assert signed_in.clone().post("/auth/logout").status_code == 200
     assert signed_in.get("/private").status_code == 401
@@ -368,13 +368,13 @@ def test_auth_hash_is_rewritten_once_after_a_planned_change(before_the_change, s
 def test_auth_hash_is_rewritten_by_compare_and_set(before_the_change, settings, monkeypatch):
     """A hash that changed since it was read, by a password form of the project, is not overwritten."""
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = NEW_KEY, [OLD_KEY]
-    write = sessions._write
+    write = AuthSessionQuerySet.update
 
     def late(rows, **changes):
-        AuthSession.objects.update(auth_hash="a newer one")
+        write(AuthSession.objects.all(), auth_hash="a newer one")
         return write(rows, **changes)
 
-    monkeypatch.setattr(sessions, "_write", late)
+    monkeypatch.setattr(AuthSessionQuerySet, "update", late)
     before_the_change.get("/private")
 
     assert AuthSession.objects.get().auth_hash == "a newer one"
@@ -389,7 +389,7 @@ def test_rewriting_that_loses_a_race_is_left_to_a_later_request(before_the_chang
         raise OperationalError("deadlock detected") from Deadlock()
 
     with monkeypatch.context() as patch, transaction.atomic() if atomic else nullcontext():
-        patch.setattr(sessions, "_write", lose)
+        patch.setattr(AuthSessionQuerySet, "update", lose)
         assert before_the_change.get("/private").status_code == 200
 
     before_the_change.get("/private")
@@ -404,7 +404,7 @@ def test_rewriting_that_fails_otherwise_is_told(before_the_change, settings, mon
     def fail(rows, **changes):
         raise OperationalError("the server is gone")
 
-    monkeypatch.setattr(sessions, "_write", fail)
+    monkeypatch.setattr(AuthSessionQuerySet, "update", fail)
 
     with pytest.raises(OperationalError, match="gone"):
         before_the_change.get("/private")

@@ -406,7 +406,7 @@ def test_a_refresh_token_with_odd_claims_is_refused(app, changes):
     app.refresh_token = changed(app.refresh_token, changes)
 
     assert refusal(app.refresh()) == (401, "token_invalid")
-    assert AuthSession.objects.alive().count() == 1
+    assert AuthSession.objects.live().count() == 1
 
 
 @pytest.mark.parametrize("changes", ODD_CLAIMS.values(), ids=ODD_CLAIMS)
@@ -506,7 +506,7 @@ def test_an_access_token_expires_to_the_second(clock, app):
 
 def test_a_refresh_token_expires_to_the_second(clock, app):
     clock.shift(timedelta(days=30, seconds=-1))
-    first_of_two = AuthSession.objects.alive().count()
+    first_of_two = AuthSession.objects.live().count()
     clock.shift(1)
 
     assert (first_of_two, refusal(app.refresh())) == (1, (401, "token_expired"))

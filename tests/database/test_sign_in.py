@@ -99,7 +99,7 @@ def test_sign_ins_past_the_limit_never_leave_more_alive(crowd, account, settings
         statuses = crowd.race(*[partial(sign_in, browser, account) for browser in browsers])
 
         assert statuses == [200] * devices
-        assert AuthSession.objects.alive().count() == limit
+        assert AuthSession.objects.live().count() == limit
         assert sum(is_let_in(browser) for browser in browsers) == limit
 
 
@@ -137,7 +137,7 @@ def test_sign_in_that_cannot_see_the_other_yet_still_keeps_the_limit(crowd, acco
 
         assert crowd.race(partial(meeting.first, account), partial(meeting.second, account)) == [200, 200]
 
-        assert AuthSession.objects.alive().count() == 1
+        assert AuthSession.objects.live().count() == 1
 
 
 def test_sign_in_past_the_limit_racing_refresh_of_the_oldest_ends_it(crowd, account, settings):

@@ -44,6 +44,6 @@ def test_sessions_that_are_not_bound_are_ended_by_what_the_page_says(browser, ac
 
     exec(END_UNBOUND.code, {})  # noqa: S102
 
-    assert [session.is_device_bound for session in AuthSession.objects.alive()] == [True]
+    assert [session.is_device_bound for session in AuthSession.objects.live()] == [True]
     assert other.get("/private").status_code == 401
     assert browser.get("/private").status_code == 200

@@ -33,8 +33,7 @@ from fastauth_django import cookies, serializers, sessions, signals, throttling
 from fastauth_django.conf import conf
 from fastauth_django.error_reports import ExceptionReporterFilter, hide_credentials
 from fastauth_django.exceptions import RefreshTokenReused
-from fastauth_django.managers import AuthSessionManager
-from fastauth_django.models import AuthSession
+from fastauth_django.models import AuthSession, AuthSessionManager
 from fastauth_django.tokens import AccessToken, FallbackTokenBackend, RefreshToken, TokenPair, token_backend
 from tests.clients import Browser, NativeApp
 from tests.devices import Device

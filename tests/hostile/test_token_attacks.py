@@ -207,7 +207,7 @@ class TestClassicAttacks:
             response = Browser().post("/auth/refresh", **in_cookie(REFRESH, forged))
 
         assert (response.status_code, response.json()["code"]) == (401, "token_invalid")
-        assert AuthSession.objects.alive().get().generation == 0
+        assert AuthSession.objects.live().get().generation == 0
 
     def test_buys_no_pair_in_the_body(self, native, attack):
         forged = attack(native.refresh_token)
@@ -217,7 +217,7 @@ class TestClassicAttacks:
 
         # A field of text refuses NUL before anyone looks for a token in it.
         assert response.status_code == (400 if "\0" in forged else 401)
-        assert AuthSession.objects.alive().get().generation == 0
+        assert AuthSession.objects.live().get().generation == 0
 
     def test_signs_nobody_out(self, signed_in, attack):
         access, refresh = attack(signed_in.cookie(ACCESS)), attack(signed_in.cookie(REFRESH))
@@ -292,7 +292,7 @@ class TestSignedWithTheRightKey:
             response = native.refresh()
 
         assert response.status_code == 401
-        assert AuthSession.objects.alive().get().generation == 0
+        assert AuthSession.objects.live().get().generation == 0
 
 
 GENERATIONS = [-1, 10**400, "0", None, {"gte": 0}, [0], True, 0.0, float("nan"), ...]

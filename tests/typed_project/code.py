@@ -79,7 +79,7 @@ class Middleware(AuthCookieMiddleware):
 
 
 def sessions_of(user: User) -> list[AuthSession]:
-    alive = AuthSession.objects.alive().filter(user=user)
+    alive = AuthSession.objects.live().filter(user=user)
     assert_type(alive.first(), AuthSession | None)
     return list(alive)
 

@@ -68,7 +68,7 @@ def test_every_session_of_before_ends(signed_in, account):
         assert browser.get("/private").status_code == 401
         assert browser.post("/auth/refresh").json()["code"] == "session_revoked"
     assert AuthSession.objects.filter(revoked_reason="password_changed").count() == 2
-    assert AuthSession.objects.alive().count() == 1
+    assert AuthSession.objects.live().count() == 1
 
 
 def test_sessions_of_other_users_go_on(signed_in, other_account):

@@ -693,7 +693,7 @@ class TestABoundSession:
 
     def test_is_replaced_by_the_next_sign_in(self, browser, device, account):
         answer = browser.sign_in(account)
-        assert AuthSession.objects.alive().count() == 1
+        assert AuthSession.objects.live().count() == 1
         bind_on_sign_in(browser, answer)
 
     def test_lives_no_longer_than_session_max_age(self, browser, device, clock, settings):

@@ -10,8 +10,8 @@ from django.utils import timezone
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from fastauth_django import sessions, views
-from fastauth_django.models import AuthSession
+from fastauth_django import views
+from fastauth_django.models import AuthSession, AuthSessionQuerySet
 from fastauth_django.signals import token_refreshed
 from tests.clients import ACCESS, REFRESH, Browser
 from tests.factories import identifier_for, sign_up_data
@@ -259,7 +259,7 @@ class TestAtomicRequests:
             raise OperationalError(1213, "Deadlock found")
 
         with monkeypatch.context() as patch:
-            patch.setattr(sessions, "_write", lose)
+            patch.setattr(AuthSessionQuerySet, "update", lose)
             assert signed_in.post("/auth/refresh").status_code == 503
 
         assert signed_in.post("/auth/refresh").status_code == 200

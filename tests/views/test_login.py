@@ -184,7 +184,7 @@ def test_signing_in_over_a_session_ends_it(signed_in, other_account):
 def test_signing_in_again_as_oneself_leaves_one_session(signed_in, account):
     signed_in.sign_in(account)
 
-    assert AuthSession.objects.alive().count() == 1
+    assert AuthSession.objects.live().count() == 1
 
 
 def test_sign_in_that_fails_leaves_the_session_of_before(signed_in, account):

@@ -169,7 +169,7 @@ def test_every_session_that_is_presented_ends(signed_in, account):
     logout(signed_in, {"refresh_token": in_body.cookie(REFRESH)}, **bearer(in_header.cookie(ACCESS)))
 
     assert [is_alive(session_of(each)) for each in (in_body, in_header, bystander)] == [False, False, True]
-    assert AuthSession.objects.alive().count() == 1
+    assert AuthSession.objects.live().count() == 1
 
 
 def test_every_cookie_of_the_name_counts(signed_in, account):
@@ -179,7 +179,7 @@ def test_every_cookie_of_the_name_counts(signed_in, account):
 
     logout(Browser(), HTTP_COOKIE=f"{REFRESH}={other.cookie(REFRESH)}; {REFRESH}={signed_in.cookie(REFRESH)}")
 
-    assert AuthSession.objects.alive().count() == 0
+    assert AuthSession.objects.live().count() == 0
 
 
 @pytest.mark.parametrize("credential", ["cookies", "access cookie", "body", "bearer"])

@@ -9,9 +9,8 @@ from django.utils import timezone
 from rest_framework.throttling import BaseThrottle
 from rest_framework_simplejwt.tokens import RefreshToken as PlainRefreshToken
 
-from fastauth_django import sessions
 from fastauth_django.cookies import CookieTooLarge
-from fastauth_django.models import AuthSession
+from fastauth_django.models import AuthSession, AuthSessionQuerySet
 from fastauth_django.signals import refresh_token_reused, session_revoked, token_refreshed
 from fastauth_django.tokens import RefreshToken
 from fastauth_django.views import RefreshView
@@ -618,7 +617,7 @@ def test_refresh_that_loses_to_an_end_is_refused_without_an_alarm(signed_in, bet
     assert clears_cookies(response)
     assert heard == []
     assert not [record for record in caplog.records if record.name == "fastauth_django.security"]
-    assert AuthSession.objects.alive().count() == 0
+    assert AuthSession.objects.live().count() == 0
 
 
 @pytest.mark.parametrize(
@@ -656,7 +655,7 @@ def test_password_that_changes_during_a_refresh_ends_the_session_at_its_next_req
 def test_stale_snapshot_is_a_503_that_clears_nothing(signed_in, monkeypatch):
     """Neither the write nor what beat it can be seen: nobody is to blame, so nobody is signed out."""
     with monkeypatch.context() as patch:
-        patch.setattr(sessions, "_write", lambda *args, **changes: 0)
+        patch.setattr(AuthSessionQuerySet, "update", lambda *args, **changes: 0)
         response = refresh(signed_in)
 
     assert response.status_code == 503
@@ -681,13 +680,13 @@ def fail_with(cause):
 
 @pytest.mark.django_db(transaction=True)
 def test_write_that_the_database_refuses_for_a_race_is_a_lost_race(signed_in, monkeypatch):
-    monkeypatch.setattr(sessions, "_write", fail_with(SerializationFailure()))
+    monkeypatch.setattr(AuthSessionQuerySet, "update", fail_with(SerializationFailure()))
 
     assert refresh(signed_in).status_code == 503
 
 
 def test_race_lost_in_the_callers_transaction_is_the_callers_to_repeat(signed_in, monkeypatch):
-    monkeypatch.setattr(sessions, "_write", fail_with(SerializationFailure()))
+    monkeypatch.setattr(AuthSessionQuerySet, "update", fail_with(SerializationFailure()))
 
     with pytest.raises(OperationalError):
         refresh(signed_in)
@@ -697,7 +696,7 @@ def test_race_lost_in_the_callers_transaction_is_the_callers_to_repeat(signed_in
 def test_database_that_goes_away_during_a_refresh_costs_nobody_the_session(signed_in, monkeypatch):
     signed_in.raise_request_exception = False
     with monkeypatch.context() as patch:
-        patch.setattr(sessions, "_write", fail_with(ConnectionResetError()))
+        patch.setattr(AuthSessionQuerySet, "update", fail_with(ConnectionResetError()))
         response = refresh(signed_in)
 
     assert response.status_code == 500

@@ -222,7 +222,7 @@ def test_keep_current_that_is_neither_yes_nor_no_is_a_400_that_ends_nothing(call
 
     assert response.status_code == 400
     assert set(response.json()) == {"keep_current"}
-    assert AuthSession.objects.alive().count() == 2
+    assert AuthSession.objects.live().count() == 2
 
 
 def test_ending_all_others_when_there_are_none_is_no_error(signed_in):
@@ -275,4 +275,4 @@ def test_forced_authentication_of_a_projects_tests_has_no_session(account, phone
     client.force_authenticate(account.user)
     assert [session["current"] for session in client.get("/auth/sessions").json()] == [False]
     assert client.delete("/auth/sessions/all", query_params={"keep_current": "true"}).status_code == 200
-    assert AuthSession.objects.alive().count() == 0
+    assert AuthSession.objects.live().count() == 0

@@ -31,8 +31,8 @@ from rest_framework.views import APIView, exception_handler
 from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.exceptions import AuthenticationFailed
 
-from . import cookies, device_binding, exceptions, serializers, views
-from .conf import conf
+from .. import cookies, device_binding, exceptions, serializers, views
+from ..conf import conf
 
 JSON = dict[str, Any]
 

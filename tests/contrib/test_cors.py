@@ -4,7 +4,7 @@ import pytest
 from corsheaders.signals import check_request_enabled
 from django.test import modify_settings
 
-from fastauth_django import cors
+from fastauth_django.contrib import cors
 from tests.reading import sets_cookies
 
 pytestmark = pytest.mark.django_db

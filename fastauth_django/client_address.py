@@ -1,4 +1,4 @@
-"""What a request says about the client: its address and its user agent."""
+"""The client's IP address, as far as a request tells it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from ipaddress import IPv6Address, ip_address
 
 from django.http import HttpRequest
 from rest_framework.settings import api_settings
-
-USER_AGENT_LENGTH = 512
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -32,12 +30,6 @@ def client_address(request: HttpRequest) -> str | None:
         # A zone ("%eth0") means something on one host only, and databases refuse it.
         return str(IPv6Address(int(ip)))
     return str(ip)
-
-
-def client_user_agent(request: HttpRequest) -> str:
-    """The ``User-Agent`` header, cut to what the session row holds."""
-    user_agent: str = request.META.get("HTTP_USER_AGENT", "")
-    return user_agent.replace("\0", "")[:USER_AGENT_LENGTH]
 
 
 def _without_port(address: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import apps
+from corsheaders.signals import check_request_enabled
 
-from .conf import conf
+from ..conf import conf
 
 
 def allow_listed_origin(sender: Any, request: Any, **kwargs: Any) -> bool:
@@ -15,8 +15,5 @@ def allow_listed_origin(sender: Any, request: Any, **kwargs: Any) -> bool:
 
 
 def connect() -> None:
-    """Offer the origins to django-cors-headers where the project has it."""
-    if apps.is_installed("corsheaders"):
-        from corsheaders.signals import check_request_enabled
-
-        check_request_enabled.connect(allow_listed_origin, dispatch_uid="fastauth_django.cors")
+    """Offer the origins to django-cors-headers."""
+    check_request_enabled.connect(allow_listed_origin, dispatch_uid="fastauth_django.contrib.cors")

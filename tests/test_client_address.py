@@ -3,8 +3,9 @@
 import pytest
 from django.test import RequestFactory
 
-from fastauth_django.client import client_address, client_user_agent
+from fastauth_django.client_address import client_address
 from fastauth_django.models import AuthSession
+from fastauth_django.sessions import _user_agent
 
 
 def request(**meta):
@@ -83,11 +84,11 @@ def test_a_forwarded_address_that_is_none_is_none(settings, forwarded):
     ids=["short", "empty", "exactly", "one too long", "null byte", "null bytes before the cut"],
 )
 def test_the_user_agent_is_cut_to_what_the_row_holds(sent, kept):
-    assert client_user_agent(request(HTTP_USER_AGENT=sent)) == kept
+    assert _user_agent(request(HTTP_USER_AGENT=sent)) == kept
 
 
 def test_a_client_without_a_user_agent_has_none():
-    assert client_user_agent(request()) == ""
+    assert _user_agent(request()) == ""
 
 
 def test_the_session_keeps_where_it_was_started(browser, account):
