@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
 from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from . import cookies, csrf, sessions
+from .caching import vary_on_credentials
 from .conf import conf
 from .exceptions import TokenInvalid, code_of
 from .tokens import AccessToken
@@ -30,8 +33,8 @@ class CookieJWTAuthentication(JWTAuthentication):
     """
 
     @sensitive_variables()
-    def authenticate(self, request: Any) -> tuple[Any, AccessToken] | None:
-        _vary_on_credentials(request)
+    def authenticate(self, request: Request) -> tuple[Any, AccessToken] | None:
+        vary_on_credentials(request)
         by_cookie = self.authenticate_by_cookie(request)
         fault = None if by_cookie is None else csrf.forgery_fault(request)
         if by_cookie is not None and fault is None:
@@ -45,7 +48,7 @@ class CookieJWTAuthentication(JWTAuthentication):
             raise csrf.refuse(request, fault)
         return cast("tuple[Any, AccessToken] | None", by_header)
 
-    def authenticate_by_cookie(self, request: Any) -> tuple[Any, AccessToken] | None:
+    def authenticate_by_cookie(self, request: HttpRequest) -> tuple[Any, AccessToken] | None:
         """The first access cookie that is good. Where none is, the reason is kept and the request goes on.
 
         Whether the request may act with it is for :func:`.csrf.forgery_fault` to say.
@@ -66,7 +69,7 @@ class CookieJWTAuthentication(JWTAuthentication):
             remember_refusal(request, refusals[0])
         return None
 
-    def authenticate_header(self, request: Any) -> str:
+    def authenticate_header(self, request: HttpRequest) -> str:
         """The challenge of a 401 (RFC 6750, section 3), with the reason when a token was sent, in a cookie too."""
         return challenge(request)
 
@@ -85,7 +88,8 @@ class CookieJWTAuthentication(JWTAuthentication):
                 return super().get_user(validated_token)
             except (ValueError, ValidationError) as error:
                 raise TokenInvalid from error  # An id of another kind: the user model's key was changed since.
-        return sessions.live_session(validated_token).user
+        validated_token.session = sessions.live_session(validated_token)
+        return validated_token.session.user
 
 
 class CookieJWTStatelessUserAuthentication(CookieJWTAuthentication):
@@ -98,7 +102,7 @@ class CookieJWTStatelessUserAuthentication(CookieJWTAuthentication):
         return simplejwt.api_settings.TOKEN_USER_CLASS(validated_token)
 
 
-def challenge(request: Any) -> str:
+def challenge(request: HttpRequest) -> str:
     """The value of ``WWW-Authenticate``: with a reason when the request carried a token that was refused."""
     value = f'Bearer realm="{JWTAuthentication.www_authenticate_realm}"'
     refusal = refusal_of(request)
@@ -107,20 +111,11 @@ def challenge(request: Any) -> str:
     return value
 
 
-def remember_refusal(request: Any, refusal: AuthenticationFailed) -> None:
+def remember_refusal(request: HttpRequest, refusal: AuthenticationFailed) -> None:
     """Keep why a token was refused: the request may go on as anonymous and be answered 401 further on."""
     setattr(getattr(request, "_request", request), REFUSAL_ATTRIBUTE, refusal)
 
 
-def refusal_of(request: Any) -> AuthenticationFailed | None:
+def refusal_of(request: HttpRequest) -> AuthenticationFailed | None:
     """Why a token that the request carried was refused, if one was."""
     return getattr(getattr(request, "_request", request), REFUSAL_ATTRIBUTE, None)
-
-
-def _vary_on_credentials(request: Any) -> None:
-    """Have every answer of the view say that it depends on who asks, so that no cache hands it to somebody else."""
-    view = (getattr(request, "parser_context", None) or {}).get("view")
-    headers = getattr(view, "headers", None)
-    if headers is not None:
-        vary = [name.strip() for name in headers.get("Vary", "").split(",") if name.strip()]
-        headers["Vary"] = ", ".join(dict.fromkeys([*vary, "Cookie", "Authorization"]))

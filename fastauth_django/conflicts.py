@@ -1,4 +1,4 @@
-"""Lost races that a database reports as errors, and their repetition."""
+"""Lost races that a database reports as errors, and what to do about them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, OperationalError, connections, router
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import DatabaseError, OperationalError, connections, router, transaction
+from django.db.models import QuerySet
 
 from .exceptions import UserInactive
 
@@ -18,7 +20,7 @@ POSTGRESQL_STATES = {"40001", "40P01"}
 # MariaDB and MySQL: ER_CHECKREAD (snapshot isolation), ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK.
 MYSQL_CODES = {1020, 1205, 1213}
 ATTEMPTS = 100
-PATIENCE = 10  # seconds; SQLite and MariaDB report a wait that took too long as a loss too, and one of those is enough
+PATIENCE = 10  # seconds. SQLite and MariaDB also report a wait that took too long; one such wait is enough.
 
 
 def is_lost_race(error: OperationalError) -> bool:
@@ -35,7 +37,7 @@ def is_lost_race(error: OperationalError) -> bool:
 def until_not_lost(operation: Callable[[], T], using: str) -> T:
     """Run ``operation`` again for as long as it loses races; each loss is somebody else's progress.
 
-    Inside a transaction it runs once: that transaction is lost, and its owner's to repeat.
+    Inside a transaction it runs once: that transaction is lost, and its owner has to repeat it.
     """
     deadline = monotonic() + PATIENCE
     for _attempt in range(ATTEMPTS):
@@ -47,11 +49,35 @@ def until_not_lost(operation: Callable[[], T], using: str) -> T:
     return operation()
 
 
-@contextmanager
-def unless_deleted(user: Any) -> Iterator[None]:
-    """Refuse a ``user`` whose account is deleted meanwhile: writing to it, or a session of it, is an error then.
+def update_if_unchanged(rows: QuerySet[Any], **changes: Any) -> bool:
+    """Update ``rows``, whose conditions name what was read, and return whether there was a row to update.
 
-    Inside a transaction the error stays what it is: no more can be asked of the database there.
+    A race that the database reports as an error is a lost race too. Inside a transaction that error is raised.
+    """
+    try:
+        return bool(until_not_lost(lambda: rows.update(**changes), using=rows.db))
+    except OperationalError as error:
+        if connections[rows.db].in_atomic_block or not is_lost_race(error):
+            raise
+        return False
+
+
+def update_in_passing(rows: QuerySet[Any], **changes: Any) -> None:
+    """Update ``rows`` during a request that does not depend on it. If this loses a race, a later request does it."""
+    try:
+        # In a caller's transaction this is a savepoint, so that a lost race does not break what the caller does.
+        with transaction.atomic(using=rows.db):
+            rows.update(**changes)
+    except OperationalError as error:
+        if not is_lost_race(error):
+            raise
+
+
+@contextmanager
+def unless_deleted(user: AbstractBaseUser) -> Iterator[None]:
+    """Raise :class:`UserInactive` if somebody deletes ``user`` while a session of theirs is written.
+
+    Inside a transaction the database's error is raised instead, because the database answers no more queries there.
     """
     try:
         yield

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from http.cookies import Morsel
-from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
@@ -17,6 +16,7 @@ from django.http.cookie import parse_cookie
 from django.http.response import HttpResponseBase
 from django.views.decorators.debug import sensitive_variables
 
+from .caching import forbid_storing
 from .conf import FormerCookie, conf
 from .tokens import AccessToken, SessionToken, TokenPair
 
@@ -82,10 +82,6 @@ class CookieSpec:
     @sensitive_variables()
     def put(self, response: HttpResponseBase, value: str, max_age: int) -> None:
         """Write the cookie onto ``response``, beside any of the same name with another path, domain or partition."""
-        self.place(response, self.morsel(value, max_age))
-
-    def place(self, response: HttpResponseBase, morsel: PartitionedMorsel) -> None:
-        """The same for a cookie that is made already."""
         key = self.name
         held = response.cookies.get(key)
         if held is not None and (held["path"], held["domain"], bool(held.get("partitioned"))) != (
@@ -95,7 +91,7 @@ class CookieSpec:
         ):
             key = f"{self.name}; Path={self.path}; Domain={self.domain or ''}; Partitioned={self.partitioned}"
         # dict's own method: the jar's would build a Morsel without Partitioned.
-        dict.__setitem__(response.cookies, key, morsel)
+        dict.__setitem__(response.cookies, key, self.morsel(value, max_age))
 
 
 def access_cookie() -> CookieSpec:
@@ -133,32 +129,16 @@ def former_cookie(old: FormerCookie) -> CookieSpec:
 
 
 def set_auth_cookies(response: HttpResponseBase, pair: TokenPair) -> None:
-    """Deliver ``pair`` in two cookies, each as long-lived as its token, and clear the former ones.
-
-    Raises :class:`CookieTooLarge` before anything is put onto ``response``.
-    """
+    """Deliver ``pair`` in two cookies, each as long-lived as its token, and clear the former ones."""
     access, refresh = auth_cookies()
-    access_morsel = access.morsel(pair.access, pair.access_max_age)
-    refresh_morsel = refresh.morsel(pair.refresh, pair.refresh_max_age)
-    refuse_cookie_that_browsers_drop(access_morsel)
-    refuse_cookie_that_browsers_drop(refresh_morsel)
-    access.place(response, access_morsel)
-    refresh.place(response, refresh_morsel)
+    access.put(response, pair.access, pair.access_max_age)
+    refresh.put(response, pair.refresh, pair.refresh_max_age)
     _clear_former(response)
 
 
-def set_bound_access_cookie(response: HttpResponseBase, token: AccessToken, max_age: int, *, alone: bool) -> None:
-    """Give the device of a bound session its access cookie, for ``max_age`` seconds.
-
-    ``alone`` clears the refresh cookie: nothing renews such a session but the device's key, so there is none to steal.
-    Raises :class:`CookieTooLarge` before anything is put onto ``response``.
-    """
-    access = access_cookie()
-    morsel = access.morsel(str(token), max_age)
-    refuse_cookie_that_browsers_drop(morsel)
-    access.place(response, morsel)
-    if alone:
-        clear_refresh_cookie(response)
+def set_bound_access_cookie(response: HttpResponseBase, token: AccessToken) -> None:
+    """Deliver an access token for the device of a bound session in the access cookie, and clear the former ones."""
+    access_cookie().put(response, str(token), token.max_age)
     _clear_former(response)
 
 
@@ -181,15 +161,22 @@ def _clear_former(response: HttpResponseBase) -> None:
     forbid_storing(response)
 
 
-def forbid_storing(response: HttpResponseBase) -> None:
-    """Keep an answer that holds or sets tokens out of every cache (RFC 6749, section 5.1)."""
-    response.headers["Cache-Control"] = "no-store"
+def refuse_cookies_that_browsers_drop(pair: TokenPair) -> None:
+    """Raise :class:`CookieTooLarge` if a browser would not store both cookies of ``pair``."""
+    access, refresh = auth_cookies()
+    _refuse_cookie_that_browsers_drop(access.morsel(pair.access, pair.access_max_age))
+    _refuse_cookie_that_browsers_drop(refresh.morsel(pair.refresh, pair.refresh_max_age))
 
 
-def refuse_cookie_that_browsers_drop(morsel: PartitionedMorsel) -> None:
+def refuse_bound_cookie_that_browsers_drop(token: AccessToken) -> None:
+    """Raise :class:`CookieTooLarge` if a browser would not store the access cookie of a bound session."""
+    _refuse_cookie_that_browsers_drop(access_cookie().morsel(str(token), token.max_age))
+
+
+def _refuse_cookie_that_browsers_drop(morsel: PartitionedMorsel) -> None:
     """Raise :class:`CookieTooLarge` for a cookie over 4096 bytes; log a warning from 3.5 KB on.
 
-    Browsers drop such a cookie silently, and the user is thrown back to the sign-in page for ever.
+    Browsers drop such a cookie without a word, and send the user back to the sign-in page for ever.
     """
     size = len(morsel.OutputString().encode())
     if size > SIZE_LIMIT:
@@ -224,7 +211,7 @@ def refresh_tokens(request: HttpRequest) -> list[str]:
     return _values(request, conf.COOKIE_NAME_REFRESH)
 
 
-def _values(request: Any, name: str) -> list[str]:
+def _values(request: HttpRequest, name: str) -> list[str]:
     """All values of one cookie name. Django keeps the last, but browsers send the longer path first.
 
     After a change of path or domain, or when a sibling subdomain tosses a cookie in, either alone would win for ever.

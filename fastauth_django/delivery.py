@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import router
 from django.http import HttpRequest
@@ -18,14 +18,15 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from . import cookies, csrf, device_binding, sessions
+from . import cookies, csrf, sessions
+from .caching import forbid_storing
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
+from .device_binding import protocol as device_protocol
 from .models import AuthSession
-from .tokens import AccessToken, RefreshToken, SessionToken, TokenPair, epoch
+from .tokens import AccessToken, RefreshToken, SessionToken, TokenPair
 
 if TYPE_CHECKING:
-    from django.contrib.auth.base_user import AbstractBaseUser
     from rest_framework.request import Request
 
 Reason = AuthSession.RevokedReason
@@ -42,15 +43,15 @@ def sign_in(
 ) -> TokenPair:
     """Start a session of ``user`` and deliver it on ``response``, whatever view made that response.
 
-    For a sign-in that this app does not run itself: after OAuth, a one-time code, an invitation. **No CSRF check is
-    made**: the view answers for it that no other site sent the request. Any session that the request's own cookies
-    carry ends. Sends Django's ``user_logged_in``. Where ``DEVICE_BINDING`` is set, the answer asks the browser to bind
-    the session to its device.
+    For a sign-in that this app does not run itself: after OAuth, a one-time code, an invitation. **It makes no CSRF
+    check**: the view has to make sure that no other site sent the request. It revokes every session that the request's
+    own cookies carry, and sends Django's ``user_logged_in``. Where ``DEVICE_BINDING`` is set, the answer asks the
+    browser to bind the session to its device.
 
     :param request: Django's or REST framework's request.
     :param remember: let the session last ``REMEMBER_ME_TTL`` instead of ``REFRESH_TOKEN_TTL``.
     :param token_delivery: ``"cookie"`` or ``"json"``; ``FASTAUTH["TOKEN_DELIVERY"]`` if left out. In JSON delivery
-        nothing but ``Cache-Control`` is put onto ``response``: the body is the view's, from ``pair.as_json()``.
+        this puts nothing but ``Cache-Control`` onto ``response``: the view fills the body from ``pair.as_json()``.
     :raises CookieTooLarge: for claims that no browser would store; nothing has been written then.
     """
     http_request = _http_request(request)
@@ -76,11 +77,11 @@ def sign_out(
     refresh_token: str | None = None,
     token_delivery: Delivery | None = None,
 ) -> list[AuthSession]:
-    """End every session whose token ``request`` carries, expired ones too, and clear the cookies on ``response``.
+    """Revoke every session whose token ``request`` carries, expired ones too, and clear the cookies on ``response``.
 
-    A garbage token or none at all is no error: whoever asks to be signed out, is. **No CSRF check is made**: the view
-    answers for it. Sends Django's ``user_logged_out`` for a user whose session ended. Returns the sessions ended, which
-    are read from the database when one of them is looked at.
+    A garbage token, or none at all, is no error. **It makes no CSRF check**: the view has to make sure that no other
+    site sent the request. Sends Django's ``user_logged_out`` for each user whose session it revoked. Returns those
+    sessions, each read from the database when somebody looks at it.
 
     :param refresh_token: one more token, from the request's body.
     :param token_delivery: as for :func:`sign_in`. In JSON delivery cookies are neither read nor cleared.
@@ -90,9 +91,9 @@ def sign_out(
     if (token_delivery or conf.TOKEN_DELIVERY) == "cookie":
         tokens += carried_tokens(http_request)
         cookies.clear_auth_cookies(response)
-    ended = sessions.revoke_by(tokens, Reason.SIGNED_OUT, http_request)
-    announce_signed_out(http_request, ended)
-    return ended
+    revoked = sessions.revoke_by(tokens, Reason.SIGNED_OUT, http_request)
+    announce_signed_out(http_request, revoked)
+    return revoked
 
 
 def update_session_auth_hash(
@@ -102,73 +103,61 @@ def update_session_auth_hash(
     *,
     token_delivery: Delivery | None = None,
 ) -> TokenPair:
-    """After a project's own form has changed the password of ``user``: end every session, and start the caller's anew.
+    """Revoke every session of ``user`` after a password change, and start a new one for the caller.
 
-    The counterpart of ``django.contrib.auth.update_session_auth_hash``. The caller's session of before ends too, so a
-    stolen copy of it dies; whether it was to be remembered carries over. Call it after ``user.save()``, best in the
-    same transaction. **No CSRF check is made.** Parameters as for :func:`sign_in`.
+    The counterpart of ``django.contrib.auth.update_session_auth_hash``, for a project's own password form. The caller's
+    old session is revoked too, so that a stolen copy of it dies; the new one is remembered if the old one was. Call it
+    after ``user.save()``, best in the same transaction. **It makes no CSRF check.** Parameters as for :func:`sign_in`.
     """
     http_request = _http_request(request)
     delivery = token_delivery or conf.TOKEN_DELIVERY
     callers_own = set(_session_ids([*carried_tokens(http_request), *_bearer_tokens(http_request)]))
-    ended = sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
-    remember = any(session.remember for session in ended if session.pk in callers_own)
+    revoked = sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
+    remember = any(session.remember for session in revoked if session.pk in callers_own)
     return _start(user, http_request, response, delivery, remember=remember)
 
 
 def _start(
-    user: sessions.User, request: HttpRequest, response: HttpResponseBase, delivery: Delivery, **how: Any
+    user: AbstractBaseUser,
+    request: HttpRequest,
+    response: HttpResponseBase,
+    delivery: Delivery,
+    *,
+    remember: bool,
+    replacing: Sequence[SessionToken] = (),
 ) -> TokenPair:
-    """Begin a session on ``response``. Where sessions are bound to devices, a browser is asked for its key."""
-    deliver = issue_onto(response, delivery)
-    if delivery != "cookie" or conf.DEVICE_BINDING is None:
-        return sessions.start(user, request, deliver, **how)
-
-    def issue(session: AuthSession, now: datetime) -> TokenPair:
-        pair = deliver(session, now)
-        device_binding.ask_for_key(response, session)
-        return pair
-
-    return sessions.start(user, request, issue, asks_for_key=True, **how)
-
-
-def issue_onto(response: HttpResponseBase, delivery: Delivery) -> sessions.Issue[TokenPair]:
-    """A function that mints a session's pair and delivers it on ``response``."""
-
-    def issue(session: AuthSession, now: datetime) -> TokenPair:
-        pair = TokenPair.for_session(session, now)
-        if delivery == "cookie":
-            cookies.set_auth_cookies(response, pair)
-        else:
-            cookies.forbid_storing(response)
-        return pair
-
-    return issue
+    """Begin a session on ``response``. Where sessions are bound to devices, the answer asks a browser for its key."""
+    asks_for_key = delivery == "cookie" and conf.DEVICE_BINDING is not None
+    if asks_for_key:
+        device_protocol.require_means_to_bind()
+    session, pair = sessions.start(
+        user, request, delivery=delivery, remember=remember, replacing=replacing, asks_for_key=asks_for_key
+    )
+    deliver(pair, response, delivery)
+    if asks_for_key:
+        device_protocol.ask_for_key(response, session)
+    return pair
 
 
-def issue_to_device(response: HttpResponseBase) -> sessions.Issue[AuthSession]:
-    """A function that mints the access token of a device's session and delivers it on ``response``."""
-
-    def issue(session: AuthSession, now: datetime) -> AuthSession:
-        token = AccessToken.for_session(session, now, bound=True)
-        max_age = token["exp"] - epoch(now)
-        cookies.set_bound_access_cookie(response, token, max_age, alone=session.is_device_bound)
-        return session
-
-    return issue
+def deliver(pair: TokenPair, response: HttpResponseBase, delivery: Delivery) -> None:
+    """Put ``pair`` onto ``response``. In JSON delivery the tokens go into the body, which the view fills."""
+    if delivery == "cookie":
+        cookies.set_auth_cookies(response, pair)
+    else:
+        forbid_storing(response)
 
 
-def announce_signed_out(request: HttpRequest, ended: Sequence[AuthSession]) -> None:
-    """Send Django's ``user_logged_out`` once for each user whose session ended. Who that is, is read when one looks."""
-    if len(ended) > 1:
-        ended = list({session.user_id: session for session in ended}.values())
-    for session in ended:
+def announce_signed_out(request: HttpRequest, revoked: Sequence[AuthSession]) -> None:
+    """Send Django's ``user_logged_out`` once for each user of ``revoked``. The user is read when a receiver looks."""
+    if len(revoked) > 1:
+        revoked = list({session.user_id: session for session in revoked}.values())
+    for session in revoked:
         user = SimpleLazyObject(partial(_user_of, session))
         user_logged_out.send(sender=get_user_model(), request=request, user=user)
 
 
-def _user_of(session: AuthSession) -> sessions.User:
-    # A session without a user was deleted with its user in this instant. None is what Django's own logout() sends.
+def _user_of(session: AuthSession) -> AbstractBaseUser | None:
+    # A session without a user was deleted with its user a moment ago. None is what Django's own logout() sends.
     return None if session.user_id is None else session.user
 
 
@@ -197,9 +186,9 @@ def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
 
 
 @sensitive_variables()
-def _bearer_tokens(request: Any) -> list[SessionToken]:
+def _bearer_tokens(request: HttpRequest) -> list[SessionToken]:
     authentication = JWTAuthentication()
-    header = authentication.get_header(request)
+    header = authentication.get_header(request)  # type: ignore[arg-type]  # Django's request has the same header
     try:
         raw_token = authentication.get_raw_token(header) if header else None
     except AuthenticationFailed:

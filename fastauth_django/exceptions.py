@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException
+from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, DetailDictMixin, InvalidToken
 
 if TYPE_CHECKING:
@@ -63,12 +64,12 @@ class RefreshTokenReused(InvalidToken):
 
 
 class DeviceProofRequired(InvalidToken):
-    """The session is bound to a device, and only its key renews it. Carries the session where it was looked up."""
+    """The session is bound to a device, and only its key renews it. Carries the session."""
 
     default_detail = _("The session is bound to a device, which has to prove itself.")
     default_code = "device_proof_required"
 
-    def __init__(self, session: AuthSession | None = None) -> None:
+    def __init__(self, session: AuthSession) -> None:
         self.session = session
         super().__init__()
 
@@ -158,6 +159,17 @@ class TryAgain(DetailDictMixin, APIException):
     default_detail = _("The session is being refreshed. Try again.")
     default_code = "try_again"
     wait = 1  # seconds, for Retry-After
+
+
+def add_code(response: Response, refusal: APIException) -> None:
+    """Complete the error body ``{"detail": …, "code": …}`` of an answer to ``refusal``.
+
+    REST framework's own refusals come without a code. Field errors have no ``detail`` and get none; nor does a body of
+    another shape, which a project's ``EXCEPTION_HANDLER`` makes.
+    """
+    code = refusal.get_codes()
+    if isinstance(response.data, dict) and "detail" in response.data and isinstance(code, str):
+        response.data.setdefault("code", code)
 
 
 def code_of(refusal: APIException) -> str:

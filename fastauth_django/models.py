@@ -27,6 +27,10 @@ class AuthSessionQuerySet(models.QuerySet["AuthSession"]):
         """Sessions that are neither revoked nor expired."""
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
 
+    def unrevoked(self, **conditions: Any) -> AuthSessionQuerySet:
+        """The sessions to write into. A revoked session is never written again, so nothing revives it."""
+        return self.filter(revoked_at=None, **conditions)
+
 
 class AuthSessionManager(models.Manager["AuthSession"]):
     def __init__(self) -> None:

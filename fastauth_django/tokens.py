@@ -181,6 +181,11 @@ def jwk_set() -> dict[str, Any]:
     return {"keys": [jwk]}
 
 
+def present() -> datetime:
+    """Now, in whole seconds. Time is cut here alone, so that a session's row and the ``exp`` of its tokens agree."""
+    return timezone.now().replace(microsecond=0)
+
+
 def epoch(moment: datetime) -> int:
     """Whole seconds since 1970 (RFC 7519, section 2, NumericDate), also where ``USE_TZ`` is off.
 
@@ -292,15 +297,13 @@ class SessionToken(Token):
 
 
 class AccessToken(SessionToken):
-    """Opens protected views until it expires or its session ends.
-
-    ``from_cookie`` tells how it arrived, because that decides how an answer may carry tokens, and ``of_device`` that it
-    was found to be one of those which the session's device was given.
-    """
+    """Opens protected views until it expires or its session is revoked."""
 
     token_type = "access"  # noqa: S105
+    #: Whether it arrived in a cookie. Then an answer may carry tokens in cookies only.
     from_cookie = False
-    of_device = False
+    #: The session's row, once the authentication class has read it.
+    session: AuthSession | None = None
 
     @property
     def lifetime(self) -> timedelta:  # type: ignore[override]
@@ -328,6 +331,11 @@ class AccessToken(SessionToken):
         # What this app relies on stands last: a hook adds claims, it cannot move a token to another user or session.
         token.payload = {**shaped, **issued}
         return token
+
+    @property
+    def max_age(self) -> int:
+        """How long it lives from the moment it was issued, in seconds."""
+        return int(self.payload["exp"] - self.payload["iat"])
 
     @property
     def key_thumbprint(self) -> str | None:
@@ -386,7 +394,7 @@ class TokenPair:
         return cls(
             access=str(access),
             refresh=str(RefreshToken.for_session(session)),
-            access_max_age=access["exp"] - epoch(now),
+            access_max_age=access.max_age,
             refresh_max_age=epoch(session.expires_at) - epoch(now),
         )
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from . import views
+from .device_binding import views as device_views
 
 app_name = "fastauth"
 
@@ -20,8 +21,8 @@ urlpatterns = [
     *_route("login", views.LoginView, "login"),
     *_route("refresh", views.RefreshView, "refresh"),
     *_route("logout", views.LogoutView, "logout"),
-    *_route("device/bind", views.DeviceBindView, "device-bind"),
-    *_route("device/refresh", views.DeviceRefreshView, "device-refresh"),
+    *_route("device/bind", device_views.DeviceBindView, "device-bind"),
+    *_route("device/refresh", device_views.DeviceRefreshView, "device-refresh"),
     *_route("me", views.MeView, "me"),
     *_route("account/change-password", views.ChangePasswordView, "change-password"),
     *_route("sessions", views.SessionListView, "sessions"),

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+from fastauth_django import sign_in
 from fastauth_django.cookies import (
     CookieSpec,
     CookieTooLarge,
@@ -407,20 +408,15 @@ def test_a_refresh_that_cannot_be_delivered_leaves_the_old_token_working(sized, 
     assert browser.post("/auth/refresh").status_code == 200
 
 
-def test_when_one_cookie_is_too_large_neither_is_set(settings, session_pair):
+@pytest.mark.django_db
+def test_when_one_cookie_is_too_large_neither_is_set(settings, account):
     settings.FASTAUTH = {"COOKIE_PATH_REFRESH": "/" + "p" * 4096}
     response = HttpResponse()
 
     with pytest.raises(CookieTooLarge, match="'refresh_token'"):
-        set_auth_cookies(response, session_pair)
+        sign_in(RequestFactory().post("/"), response, account.user, token_delivery="cookie")
 
     assert not response.cookies
-
-
-@pytest.fixture
-def session_pair(signed_in) -> TokenPair:
-    session = AuthSession.objects.select_related("user").get()
-    return TokenPair.for_session(session, session.created_at)
 
 
 @pytest.mark.parametrize(("size", "warnings"), [(3584, 0), (3585, 1)])

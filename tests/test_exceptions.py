@@ -29,7 +29,8 @@ REFUSALS = {
 
 def make(name: str) -> APIException:
     refusal = getattr(exceptions, name)
-    return refusal(session=None) if name in {"RefreshTokenReused", "DeviceChallenge"} else refusal()
+    carries_session = name in {"RefreshTokenReused", "DeviceChallenge", "DeviceProofRequired"}
+    return refusal(session=None) if carries_session else refusal()
 
 
 @pytest.mark.parametrize(("name", "expected"), REFUSALS.items(), ids=REFUSALS)

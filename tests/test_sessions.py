@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fastauth_django import sessions
+from fastauth_django.cookies import CookieTooLarge
 from fastauth_django.models import AuthSession, AuthSessionQuerySet
 from fastauth_django.signals import session_revoked
 from fastauth_django.tokens import RefreshToken
@@ -30,9 +31,9 @@ class Deadlock(Exception):
 
 
 def start(user, remember=False, **meta):
-    """A session that nothing is delivered of."""
-    request = RequestFactory().get("/", **meta)
-    return sessions.start(user, request, lambda session, now: session, remember=remember)
+    """A session whose tokens nobody delivers."""
+    session, _pair = sessions.start(user, RequestFactory().get("/", **meta), delivery="json", remember=remember)
+    return session
 
 
 # --- Start ----------------------------------------------------------------------------------------------------------
@@ -48,13 +49,26 @@ def test_times_are_whole_seconds(clock, account):
     assert [time.microsecond for time in times] == [0, 0, 0]
 
 
-def test_nothing_is_written_when_the_tokens_cannot_be_made(account):
-    def fail(session, now):
-        raise RuntimeError("tokens that cannot be made")
+def fail(user, claims):
+    raise RuntimeError("tokens that cannot be made")
 
+
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        ({"TOKEN_CLAIMS": fail}, RuntimeError),
+        ({"TOKEN_CLAIMS": lambda user, claims: {"scope": "s" * 4096, **claims}}, CookieTooLarge),
+        ({"COOKIE_PATH_REFRESH": "/" + "p" * 4096}, CookieTooLarge),
+    ],
+    ids=["cannot be minted", "access cookie too large", "refresh cookie too large"],
+)
+def test_nothing_is_written_when_the_tokens_cannot_be_delivered(account, settings, broken, error):
     before = start(account.user)
-    with pytest.raises(RuntimeError):
-        sessions.start(account.user, RequestFactory().get("/"), fail, replacing=[RefreshToken.for_session(before)])
+    settings.FASTAUTH = broken
+    replacing = [RefreshToken.for_session(before)]
+
+    with pytest.raises(error):
+        sessions.start(account.user, RequestFactory().get("/"), delivery="cookie", replacing=replacing)
 
     assert list(AuthSession.objects.live()) == [before]
 
@@ -318,9 +332,10 @@ def test_ended_session_is_never_written_again(signed_in):
     stale = sessions.live_session(token)
     sessions.revoke(AuthSession.objects.all(), Reason.ENDED)
 
-    assert sessions._compare_and_set(
-        stale, sessions._successor(stale, sessions.present(), RequestFactory().get("/"))
-    ) is (False)
+    request = RequestFactory().get("/")
+    successor = sessions.next_generation(stale, request, sessions.present())
+
+    assert sessions.put_generation(stale, successor, request) is False
     assert revoked_reason(session) == "ended"
 
 

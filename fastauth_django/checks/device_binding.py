@@ -8,8 +8,8 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from jwt import algorithms
 
-from .. import device_binding
 from ..conf import conf
+from ..device_binding import protocol
 from . import messages, project
 
 
@@ -32,7 +32,7 @@ def _has_routes() -> bool:
     if project.routes() is None:
         return True  # There is no URLconf to look at, which Django itself reports.
     try:
-        device_binding.url_of("device-bind")
+        protocol.url_of("device-bind")
     except ImproperlyConfigured:
         return False
     return True

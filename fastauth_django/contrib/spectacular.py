@@ -31,8 +31,10 @@ from rest_framework.views import APIView, exception_handler
 from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.exceptions import AuthenticationFailed
 
-from .. import cookies, device_binding, exceptions, serializers, views
+from .. import cookies, exceptions, serializers, views
 from ..conf import conf
+from ..device_binding import protocol as device_binding
+from ..device_binding import views as device_views
 
 JSON = dict[str, Any]
 
@@ -617,8 +619,8 @@ ROUTES: dict[type[APIView], type[RouteSchema]] = {
     views.LoginView: LoginSchema,
     views.RefreshView: RefreshSchema,
     views.LogoutView: LogoutSchema,
-    views.DeviceBindView: DeviceBindSchema,
-    views.DeviceRefreshView: DeviceRefreshSchema,
+    device_views.DeviceBindView: DeviceBindSchema,
+    device_views.DeviceRefreshView: DeviceRefreshSchema,
     views.MeView: MeSchema,
     views.ChangePasswordView: ChangePasswordSchema,
     views.SessionListView: SessionListSchema,

@@ -13,6 +13,7 @@ from django.urls import include, path, re_path
 from jwt import algorithms
 
 from fastauth_django import views
+from fastauth_django.device_binding.views import DeviceBindView
 from tests.checks import project
 from tests.checks.running import PRODUCTION, Case, fastauth, json_fastauth, without
 
@@ -890,7 +891,7 @@ def bound(**keys):
 
 NO_ACCOUNT = urls(
     path("auth/login", views.LoginView.as_view()),
-    path("auth/", include(([path("device/bind", views.DeviceBindView.as_view(), name="device-bind")], "fastauth"))),
+    path("auth/", include(([path("device/bind", DeviceBindView.as_view(), name="device-bind")], "fastauth"))),
 )
 SCOPED_ACCOUNT = {**NO_ACCOUNT, **bound(COOKIE_PATH_ACCESS="/auth")}
 NAMESPACED = path("api/", include(([path("auth/", include("fastauth_django.urls"))], "api")))

@@ -548,7 +548,7 @@ def test_refusals_to_sign_up_are_as_described(described, client, account, settin
 @deliveries
 @pytest.mark.django_db
 def test_refusals_to_refresh_are_as_described(described, client, account, settings, monkeypatch):
-    def lose(*args: Any) -> None:
+    def lose(*args: Any, **kwargs: Any) -> None:
         raise TryAgain
 
     described.check(client.post("/auth/refresh"), status=401, code="refresh_token_required")

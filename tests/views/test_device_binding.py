@@ -12,6 +12,7 @@ from django.urls import include, path
 from jwt import algorithms
 
 from fastauth_django import sign_in
+from fastauth_django.cookies import CookieTooLarge
 from fastauth_django.models import AuthSession
 from fastauth_django.signals import device_proof_failed, session_revoked, token_refreshed
 from tests.clients import ACCESS, REFRESH, Browser, NativeApp
@@ -124,6 +125,31 @@ class TestTheOffer:
         with pytest.raises(ImproperlyConfigured, match=r"fastauth_django\.urls"):
             browser.post("/own/login", account.credentials, format="json")
         assert not AuthSession.objects.exists()
+
+
+class TestCookiesTooLargeToStore:
+    """A browser would drop such a cookie without a word, and its session could not be renewed any more."""
+
+    @pytest.fixture
+    def too_large(self, settings):
+        def configure():
+            claims = lambda user, claims: {**claims, "big": "x" * 5000}  # noqa: E731
+            settings.FASTAUTH = {**settings.FASTAUTH, "TOKEN_CLAIMS": claims}
+
+        return configure
+
+    def test_binding_writes_nothing(self, browser, offer, too_large):
+        too_large()
+        with pytest.raises(CookieTooLarge, match="'access_token' would be"):
+            Device().bind(browser, offer)
+        assert row().device_key == ""
+
+    def test_renewing_writes_nothing(self, browser, device, too_large):
+        device.ask(browser)
+        too_large()
+        with pytest.raises(CookieTooLarge, match="'access_token' would be"):
+            device.renew(browser)
+        assert row().generation == 0
 
 
 class TestSwitchedOff:

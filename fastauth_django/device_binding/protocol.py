@@ -1,8 +1,4 @@
-"""Device Bound Session Credentials: a session that only the device it started on can renew.
-
-The browser makes a key pair in hardware, signs a challenge with it, and from then on renews the short-lived access
-cookie by itself, with a new signature each time. Whoever copies the cookies cannot sign. Here stands the protocol of
-the W3C draft (webappsec-dbsc); what a binding means for a session stands in :mod:`.sessions`.
+"""The headers, bodies and signatures of the W3C draft "Device Bound Session Credentials" (webappsec-dbsc).
 
 Challenges are signed and not stored. The one for a refresh names the session's generation, so the compare-and-set that
 rotates a session spends its challenge too.
@@ -24,11 +20,11 @@ from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, URLResolver, get_resolver, get_urlconf, reverse
 from jwt import algorithms
 
-from .conf import conf
-from .cookies import access_cookie
-from .exceptions import DeviceChallenge, DeviceProofInvalid
-from .models import AuthSession
-from .sessions import TIME_TO_BIND
+from ..conf import conf
+from ..cookies import access_cookie
+from ..exceptions import DeviceChallenge, DeviceProofInvalid
+from ..models import AuthSession
+from .rules import TIME_TO_BIND
 
 REGISTRATION_HEADER = "Secure-Session-Registration"
 CHALLENGE_HEADER = "Secure-Session-Challenge"
@@ -65,13 +61,15 @@ class Proof(NamedTuple):
 # --- What we tell the browser --------------------------------------------------------------------------------------
 
 
-def ask_for_key(response: HttpResponseBase, session: AuthSession) -> None:
-    """Ask the browser that gets ``response`` to bind ``session``. One that cannot ignores the header.
-
-    :raises ImproperlyConfigured: where no browser could be answered: without cryptography, or without our URLs.
-    """
+def require_means_to_bind() -> None:
+    """Raise ``ImproperlyConfigured`` where no browser could bind: without cryptography, or without our URLs."""
     if not algorithms.has_crypto:
         raise ImproperlyConfigured("FASTAUTH['DEVICE_BINDING'] needs the extra: fastauth-django[device-binding].")
+    url_of("device-bind")
+
+
+def ask_for_key(response: HttpResponseBase, session: AuthSession) -> None:
+    """Ask the browser that gets ``response`` to bind ``session``. A browser that cannot do it ignores the header."""
     challenge = TimestampSigner(salt=BIND_SIGNER).sign(_name(session))
     response.headers[REGISTRATION_HEADER] = f'({ALGORITHM});path="{url_of("device-bind")}";challenge="{challenge}"'
 
@@ -82,7 +80,7 @@ def put_challenge(response: HttpResponseBase, session: AuthSession) -> None:
     response.headers[CHALLENGE_HEADER] = f'"{challenge}";id="{session.pk.hex}"'
 
 
-def instructions(session: AuthSession) -> dict[str, Any]:
+def instructions(session: AuthSession) -> dict[str, object]:
     """The body of an answer to the device: which cookie it is to renew, and where.
 
     It names no origin, so the browser takes the one it asked, whatever a proxy makes of the host. Only pages of this
@@ -90,7 +88,7 @@ def instructions(session: AuthSession) -> dict[str, Any]:
     time it takes whether somebody is signed in.
     """
     spec = access_cookie()
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "session_identifier": session.pk.hex,
         "refresh_url": url_of("device-refresh"),
         "scope": {"include_site": False},

@@ -1,0 +1,105 @@
+"""Which tokens still count for a session that is, or will be, bound to a device."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import HttpRequest
+
+from ..client_address import client_address
+from ..conf import conf
+from ..conflicts import update_in_passing
+from ..exceptions import DeviceProofRequired
+from ..models import AuthSession, AuthSessionQuerySet
+from ..signals import device_proof_failed
+from ..tokens import AccessToken, RefreshToken, SessionToken, epoch, present
+
+TIME_TO_BIND = timedelta(minutes=1)  # from the answer that asks a browser for its key
+
+logger = logging.getLogger("fastauth_django.security")
+
+
+def is_of_device(token: object, session: AuthSession) -> bool:
+    """Whether ``token`` is one of the access tokens that the session's device was given."""
+    return isinstance(token, AccessToken) and token.key_thumbprint == session.key_thumbprint is not None
+
+
+def is_overdue(session: AuthSession, token: SessionToken) -> bool:
+    """Whether ``DEVICE_BINDING`` is ``"required"`` and the browser has not bound the session in time."""
+    return (
+        conf.DEVICE_BINDING == "required"
+        and not session.is_device_bound
+        and present() - session.created_at > TIME_TO_BIND
+        and not is_of_device(token, session)
+    )
+
+
+def require_device(session: AuthSession, token: SessionToken) -> None:
+    """Raise :class:`DeviceProofRequired` for a token of a bound session that its device was not given.
+
+    Such a token is a copy from before the binding. The first access token from the answer that bound the session shows
+    that the answer arrived, and makes the binding final. Before that, both kinds of token count, because a browser
+    that missed the answer does not ask again.
+    """
+    if is_of_device(token, session):
+        if not session.is_device_bound:
+            _confirm(session)
+    elif session.is_device_bound and (isinstance(token, RefreshToken) or not _was_bound_just_now(session)):
+        raise DeviceProofRequired(session)
+
+
+def _confirm(session: AuthSession) -> None:
+    """Make the device's key final. If this loses a race, a later request does it."""
+    session.device_bound_at = present()
+    unconfirmed = AuthSession.objects.for_write().unrevoked(
+        pk=session.pk, device_key=session.device_key, device_bound_at=None
+    )
+    update_in_passing(unconfirmed, device_bound_at=session.device_bound_at)
+
+
+def _was_bound_just_now(session: AuthSession) -> bool:
+    """Whether an access token from before the binding may have been on its way when the binding became final."""
+    bound_at = session.device_bound_at
+    return bound_at is not None and present() - bound_at <= timedelta(seconds=conf.REFRESH_GRACE)
+
+
+def revocable_by(tokens: Collection[SessionToken], session_id: UUID) -> AuthSessionQuerySet:
+    """The session ``session_id``, if one of ``tokens`` may revoke it.
+
+    Only a token of its device, which has not run out, may revoke a bound session. Every other token is a copy, and a
+    thief could sign the owner out with it for as long as the session lives.
+    """
+    session = AuthSession.objects.for_write().unrevoked(pk=session_id)
+    # A token that was on its way when the binding became final counts, and one from a host whose clock is behind.
+    moment_ago = present() - timedelta(seconds=conf.REFRESH_GRACE)
+    for token in tokens:
+        of_a_device = isinstance(token, AccessToken) and token.key_thumbprint is not None
+        if token.session_id == session_id and of_a_device and token["exp"] > epoch(moment_ago):
+            return session
+    return session.filter(Q(device_bound_at=None) | Q(device_bound_at__gte=moment_ago))
+
+
+def report_copied_refresh_token(session: AuthSession, request: HttpRequest) -> None:
+    """Report a refresh token of a bound session, unless it was on its way when the binding became final."""
+    if not _was_bound_just_now(session):
+        report_failed_proof(session, "refresh_token", request)
+
+
+def report_failed_proof(session: AuthSession, reason: str, request: HttpRequest) -> None:
+    """Log, and signal, that somebody without the device's key wants a session that is bound to it.
+
+    The session lives on. Without the key it is safe, and its id stands in every copied token: if this revoked it, a
+    thief could sign the owner out.
+    """
+    logger.warning(
+        "Device proof failed (%s): session %s of user %s goes on, refused to %s",
+        reason,
+        session.pk,
+        session.user_id,
+        client_address(request),
+    )
+    device_proof_failed.send(AuthSession, request=request, session=session, reason=reason)
