@@ -1,4 +1,4 @@
-"""Sessions in the admin: to look at, and to end. They are written by the session core alone."""
+"""Sessions in the admin: to look at, and to revoke."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class StateFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, Any]]:
         return [("alive", _("Alive")), ("expired", _("Expired")), ("revoked", _("Ended"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuthSession]) -> QuerySet[AuthSession]:
@@ -43,7 +43,7 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     actions = ["end_selected_sessions"]
     exclude = ["auth_hash", "device_key"]
 
-    # Ending a session races with its refresh, and inside a transaction a lost race could not be repeated.
+    # Revoking a session races with its refresh, and inside a transaction a lost race could not be repeated.
     @transaction.non_atomic_requests(using=router.db_for_write(AuthSession))
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, extra_context)
@@ -67,20 +67,20 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description=_("End selected sessions"), permissions=["change"])
     def end_selected_sessions(self, request: HttpRequest, queryset: QuerySet[AuthSession]) -> None:
         selected = AuthSession.objects.for_write().live().filter(pk__in=list(queryset.values_list("pk", flat=True)))
-        ended = len(sessions.revoke(selected, AuthSession.RevokedReason.ENDED_BY_STAFF, request))
-        message = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", ended)
-        self.message_user(request, message % {"count": ended}, messages.SUCCESS)
+        count = len(sessions.revoke(selected, AuthSession.RevokedReason.ENDED_BY_STAFF, request))
+        message = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", count)
+        self.message_user(request, message % {"count": count}, messages.SUCCESS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: AuthSession | None = None) -> bool:
-        # Who may change sessions may end them. Saving one would write back what was read, a revocation undone with it.
+        # Whoever may change sessions may revoke them. There is no form: saving it would undo what happened since.
         return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: AuthSession | None = None) -> bool:
-        # Ending is an UPDATE that announces itself; a deleted row would tell nobody why the user is out. On other pages
-        # a session goes with its user, or nobody who ever signed in could be deleted.
+        # Revoking sends a signal and keeps a reason. A deleted row would tell nobody why the user is signed out. But a
+        # user must be deletable on other pages, and that deletes the user's sessions.
         here = request.resolver_match is not None and (request.resolver_match.url_name or "").startswith(
             f"{self.opts.app_label}_{self.opts.model_name}_"
         )

@@ -27,9 +27,9 @@ class CookieJWTAuthentication(JWTAuthentication):
         Cookie: access_token=<token>
         Authorization: Bearer <token>
 
-    A stale cookie is forgiven: the request goes on as anonymous, so that public views keep working. A header is only
-    sent on purpose, so a bad one is a 401. A cookie that a forged request carries is a 403. The session and its user
-    are read in one query, so signing out, revoking and a password change take effect at once.
+    A stale cookie is forgiven: the request goes on as anonymous, so that public views keep working. A client sends a
+    header on purpose, so a bad one is a 401. A forged request that carries a good cookie is a 403. One query reads the
+    session and its user, so signing out, revoking and a password change take effect at once.
     """
 
     @sensitive_variables()
@@ -49,9 +49,10 @@ class CookieJWTAuthentication(JWTAuthentication):
         return cast("tuple[Any, AccessToken] | None", by_header)
 
     def authenticate_by_cookie(self, request: HttpRequest) -> tuple[Any, AccessToken] | None:
-        """The first access cookie that is good. Where none is, the reason is kept and the request goes on.
+        """The user and the token of the first access cookie that is good, or None.
 
-        Whether the request may act with it is for :func:`.csrf.forgery_fault` to say.
+        If none is good, the refusal is remembered, for a 401 further on. :func:`.csrf.forgery_fault` decides whether
+        the request may act with the cookie.
         """
         refusals = []
         for raw_token in cookies.access_tokens(request):
@@ -74,20 +75,20 @@ class CookieJWTAuthentication(JWTAuthentication):
         return challenge(request)
 
     @sensitive_variables()
-    def get_validated_token(self, raw_token: Any) -> AccessToken:
-        """The access token, signature, type and expiry checked. Raises ``TokenInvalid`` or ``TokenExpired``."""
+    def get_validated_token(self, raw_token: str | bytes) -> AccessToken:
+        """Check signature, type and expiry of an access token. Raises ``TokenInvalid`` or ``TokenExpired``."""
         token = AccessToken.read(raw_token)
         if token.session_id is None and not conf.ACCEPT_TOKENS_WITHOUT_SESSION:
             raise TokenInvalid
         return token
 
     def get_user(self, validated_token: Any) -> Any:
-        """The user, if the token's session is alive. Raises the refusal that says why it is not."""
+        """The user, if the token's session is live. Raises the refusal that says why it is not."""
         if validated_token.session_id is None:
             try:
                 return super().get_user(validated_token)
             except (ValueError, ValidationError) as error:
-                raise TokenInvalid from error  # An id of another kind: the user model's key was changed since.
+                raise TokenInvalid from error  # The id is of another kind, because the user model's key was changed.
         validated_token.session = sessions.live_session(validated_token)
         return validated_token.session.user
 
@@ -95,7 +96,7 @@ class CookieJWTAuthentication(JWTAuthentication):
 class CookieJWTStatelessUserAuthentication(CookieJWTAuthentication):
     """The same order without a database, for services that only verify: the user is simplejwt's ``TokenUser``.
 
-    A session that was ended is noticed only when the access token expires.
+    It notices a revoked session only when the access token expires.
     """
 
     def get_user(self, validated_token: Any) -> Any:
@@ -112,10 +113,10 @@ def challenge(request: HttpRequest) -> str:
 
 
 def remember_refusal(request: HttpRequest, refusal: AuthenticationFailed) -> None:
-    """Keep why a token was refused: the request may go on as anonymous and be answered 401 further on."""
+    """Keep the refusal of a token. The request may go on as anonymous, and a view may answer it with 401 later."""
     setattr(getattr(request, "_request", request), REFUSAL_ATTRIBUTE, refusal)
 
 
 def refusal_of(request: HttpRequest) -> AuthenticationFailed | None:
-    """Why a token that the request carried was refused, if one was."""
+    """The refusal of a token that the request carried, if one was refused."""
     return getattr(getattr(request, "_request", request), REFUSAL_ATTRIBUTE, None)

@@ -1,8 +1,8 @@
 """The ``FASTAUTH`` setting: every key, its type, its default and its meaning.
 
-Values are read from ``django.conf.settings`` each time they are used, so ``override_settings`` is followed and
-nothing is frozen at import. A wrong value raises ``ImproperlyConfigured`` when it is used, whether or not
-``manage.py check`` was run: an authentication package must not guess what a typo meant.
+Values are read from ``django.conf.settings`` each time they are used, so ``override_settings`` works and nothing is
+frozen at import. A wrong value raises ``ImproperlyConfigured`` when it is used, even if nobody ran ``manage.py check``:
+an authentication package must not guess what a typo meant.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ T = TypeVar("T")
 S = TypeVar("S", bound=str)
 
 Delivery: TypeAlias = Literal["json", "cookie"]
-#: Browsers and FastAuth write it in small letters, Django with a capital; any case is taken.
+#: Browsers and FastAuth write it in small letters, Django with a capital letter. Any case works.
 SameSite: TypeAlias = Literal["lax", "strict", "none", "Lax", "Strict", "None", "LAX", "STRICT", "NONE"]
 Strings: TypeAlias = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 Duration: TypeAlias = timedelta | int
 
 
-MISSING: Any = object()
+MISSING = object()
 
 
 class FormerCookieSettings(TypedDict, total=False):
@@ -48,7 +48,7 @@ class FastAuthSettings(TypedDict, total=False):
 
         FASTAUTH: FastAuthSettings = {"TOKEN_DELIVERY": "cookie"}
 
-    Importing it reads no setting and loads no model, so a settings module may.
+    Importing it reads no setting and loads no model, so a settings module may import it.
     """
 
     TOKEN_DELIVERY: Delivery
@@ -91,22 +91,22 @@ class Kind(Generic[T]):
     """
 
     text: str
-    clean: Callable[[Any], T]
+    clean: Callable[[object], T]
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError
     return value
 
 
-def _string(value: Any) -> str:
+def _string(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return str(value)
 
 
-def _duration(value: Any) -> timedelta:
+def _duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if isinstance(value, bool) or not isinstance(value, int):
@@ -117,8 +117,8 @@ def _duration(value: Any) -> timedelta:
         raise ValueError from None
 
 
-def _integer(low: int, high: int | None = None) -> Callable[[Any], int]:
-    def clean(value: Any) -> int:
+def _integer(low: int, high: int | None = None) -> Callable[[object], int]:
+    def clean(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError
         if value < low or (high is not None and value > high):
@@ -128,8 +128,8 @@ def _integer(low: int, high: int | None = None) -> Callable[[Any], int]:
     return clean
 
 
-def _choice(*choices: S, fold: bool = False) -> Callable[[Any], S]:
-    def clean(value: Any) -> S:
+def _choice(*choices: S, fold: bool = False) -> Callable[[object], S]:
+    def clean(value: object) -> S:
         chosen = _string(value).lower() if fold else _string(value)
         for choice in choices:
             if choice == chosen:
@@ -139,12 +139,12 @@ def _choice(*choices: S, fold: bool = False) -> Callable[[Any], S]:
     return clean
 
 
-def _optional(clean: Callable[[Any], T]) -> Callable[[Any], T | None]:
+def _optional(clean: Callable[[object], T]) -> Callable[[object], T | None]:
     return lambda value: None if value is None else clean(value)
 
 
-def _strings(value: Any) -> tuple[str, ...]:
-    # A bare string is a sequence of strings too, and would be read letter by letter.
+def _strings(value: object) -> tuple[str, ...]:
+    # A bare string is a sequence of strings too. This would read it letter by letter.
     if not isinstance(value, (list, tuple, set, frozenset)):
         raise TypeError
     return tuple(_string(item) for item in value)
@@ -163,7 +163,7 @@ class FormerCookie:
     partitioned: bool | None = None
 
 
-def _former_cookies(value: Any) -> tuple[FormerCookie, ...]:
+def _former_cookies(value: object) -> tuple[FormerCookie, ...]:
     if not isinstance(value, (list, tuple)):
         raise TypeError
     former = []
@@ -183,8 +183,8 @@ def _former_cookies(value: Any) -> tuple[FormerCookie, ...]:
     return tuple(former)
 
 
-def _importable(value: Any) -> Any:
-    # The object itself is welcome too: a test, or a settings module that can import it, need not spell a path.
+def _importable(value: object) -> Any:
+    # A test, or a settings module that can import the object, may give the object itself.
     if callable(value):
         return value
     try:
@@ -212,7 +212,7 @@ class Setting(Generic[T]):
 
     name: str
 
-    def __init__(self, kind: Kind[T], default: Any, doc: str, *, default_text: str | None = None) -> None:
+    def __init__(self, kind: Kind[T], default: object, doc: str, *, default_text: str | None = None) -> None:
         self.kind = kind
         self.default = default
         self.doc = doc
@@ -246,7 +246,7 @@ class Setting(Generic[T]):
 
 
 def _ttl_default(simplejwt_key: str, fallback: timedelta) -> Callable[[Settings], timedelta]:
-    """A lifetime that only ``SIMPLE_JWT`` names counts; simplejwt's own defaults do not."""
+    """A lifetime that ``SIMPLE_JWT`` names counts. simplejwt's own defaults do not."""
     return lambda conf: conf.simplejwt_settings.get(simplejwt_key, fallback)
 
 
@@ -273,7 +273,7 @@ class Settings:
         'Whether browsers send the cookies with requests that another site starts. "none" is for a front end on '
         "another site.",
     )
-    COOKIE_DOMAIN = Setting(optional_string, None, "Domain of the cookies; None is the answering host alone.")
+    COOKIE_DOMAIN = Setting(optional_string, None, "Domain of the cookies. None means the answering host alone.")
     CORS_ORIGINS = Setting(
         strings,
         (),
@@ -296,13 +296,13 @@ class Settings:
     REFRESH_TOKEN_TTL = Setting(
         duration,
         _ttl_default("REFRESH_TOKEN_LIFETIME", timedelta(days=30)),
-        "Life of a session that is not used; each refresh moves the end forward.",
+        "Life of a session that nobody uses. Each refresh moves its end forward.",
         default_text="30 days, or SIMPLE_JWT's REFRESH_TOKEN_LIFETIME",
     )
     REMEMBER_ME_TTL = Setting(
         duration,
         timedelta(days=90),
-        'The same for a session that was started with "remember": true. It survives every refresh.',
+        'The same for a session that was started with "remember": true. It stays so at every refresh.',
         default_text="90 days",
     )
     SESSION_MAX_AGE = Setting(
@@ -322,31 +322,32 @@ class Settings:
     CSRF_PROTECTION = Setting(
         Kind('"origin", "token" or None', _optional(_choice("origin", "token"))),
         "origin",
-        "How a request that carries our cookies proves that no other site forged it: by its Origin and Sec-Fetch-Site, "
+        "How a request that carries our cookies shows that no other site forged it: by its Origin and Sec-Fetch-Site, "
         "by Django's CSRF token, or not at all.",
     )
     REFRESH_GRACE = Setting(
         Kind("whole seconds from 0 to 60", _integer(0, 60)),
         10,
-        "Seconds after a rotation in which the token before is still answered, with the same successor. 0 is strict.",
+        "Seconds after a rotation in which the previous refresh token is still answered, with the same successor. 0 is "
+        "strict.",
     )
     DEVICE_BINDING = Setting(
         Kind('"optional", "required" or None', _optional(_choice("optional", "required"))),
         None,
-        "Bind sessions to a key that never leaves the device (Device Bound Session Credentials): wherever the browser "
-        "can, or always, and then a session that is not bound within a minute ends.",
+        'Bind sessions to a key that never leaves the device (Device Bound Session Credentials): "optional" where the '
+        'browser can do it; "required" also revokes a session that is not bound within a minute.',
     )
     BOUND_ACCESS_TOKEN_TTL = Setting(
         duration,
         timedelta(minutes=5),
-        "Life of an access token of a bound session, which the browser renews by itself: the most that a thief gets, "
-        "once.",
+        "Life of an access token of a bound session, which the browser renews by itself. A thief who copies one has "
+        "this long, once.",
         default_text="5 minutes",
     )
     MAX_SESSIONS_PER_USER = Setting(
         Kind("int from 1, or None", _optional(_integer(1))),
         None,
-        "The oldest session of a user ends when one more than this starts.",
+        "When a user starts one session more than this, the oldest is revoked.",
     )
     ACCEPT_TOKENS_WITHOUT_SESSION = Setting(
         boolean,
@@ -385,7 +386,8 @@ class Settings:
     TOKEN_CLAIMS = Setting(
         optional_importable,
         None,
-        "A function (user, claims) -> claims that shapes access tokens. Those this app relies on stay as they are.",
+        "A function (user, claims) -> claims that adds claims to access tokens. It cannot change those that this app "
+        "needs.",
     )
 
     @property

@@ -1,18 +1,17 @@
 """May this cookie-carrying request act? The defence against requests that another site forges.
 
-A browser says itself where a request comes from, in headers that a page cannot forge: ``Origin`` (RFC 6454, Fetch) and
-``Sec-Fetch-Site`` (Fetch Metadata). So there is no token to fetch, store or send. A program that is no browser can
-write any header, and gains nothing: it does not hold the victim's cookies.
+A browser says where a request comes from, in headers that a page cannot forge: ``Origin`` (RFC 6454, Fetch) and
+``Sec-Fetch-Site`` (Fetch Metadata). So there is no token to fetch, store or send. A program that is not a browser can
+write any header, and gains nothing, because it does not hold the victim's cookies.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.utils.http import is_same_domain
 from rest_framework.authentication import CSRFCheck
@@ -25,11 +24,11 @@ logger = logging.getLogger("django.security.csrf")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, section 9.2.1
 
 
-def forgery_fault(request: Any, *, token_can_be_sent: bool = True) -> str | None:
-    """Why ``request`` must not act with the cookies it carries, or None when it may.
+def forgery_fault(request: HttpRequest, *, token_can_be_sent: bool = True) -> str | None:
+    """Why ``request`` must not act with the cookies that it carries, or None if it may.
 
-    ``token_can_be_sent=False`` is for signing in and up in ``"token"`` mode: no token can have been given before, so
-    the origin rule stands in.
+    ``token_can_be_sent=False`` is for signing in and up in ``"token"`` mode: the visitor has no token yet, so the
+    origin rule decides instead.
     """
     if request.method in SAFE_METHODS:
         return None
@@ -41,25 +40,25 @@ def forgery_fault(request: Any, *, token_can_be_sent: bool = True) -> str | None
     return cross_origin_fault(request)
 
 
-def refuse(request: Any, fault: str) -> CsrfFailed:
+def refuse(request: HttpRequest, fault: str) -> CsrfFailed:
     """Log the refusal as Django's own CSRF middleware does, and return the exception to raise."""
-    # A path may hold a line break, and the next line of the log would be the sender's to write.
+    # A path may hold a line break. Unescaped, it would let the sender write the next line of the log.
     path = request.path.encode("unicode_escape").decode("ascii")
     logger.warning("Forbidden (%s): %s", fault, path, extra={"status_code": 403, "request": request})
     return CsrfFailed(f"CSRF Failed: {fault}")
 
 
-def cross_origin_fault(request: Any) -> str | None:
-    """What shows that a page of an untrusted origin sent ``request``, or None when nothing does.
+def cross_origin_fault(request: HttpRequest) -> str | None:
+    """How ``request`` shows that a page of an untrusted origin sent it, or None if it does not.
 
-    Stops forged requests from other sites and from sibling subdomains, which ``SameSite`` does not.
+    Stops forged requests from other sites, and from sibling subdomains, which ``SameSite`` does not stop.
     """
     origin = request.META.get("HTTP_ORIGIN")
     fetch_site = request.META.get("HTTP_SEC_FETCH_SITE")
     if origin is not None and is_trusted_origin(origin):
         return None
     if origin is not None and not is_own_origin(request, origin):
-        # Also against "Sec-Fetch-Site: same-origin": one engine resent a forged form under that header on reload.
+        # Whatever Sec-Fetch-Site says: one engine called a forged form "same-origin" when the page was reloaded.
         return f"Origin {origin!r} is not trusted."
     if fetch_site is not None:
         if fetch_site in {"same-origin", "none"}:
@@ -77,10 +76,10 @@ def cross_origin_fault(request: Any) -> str | None:
 def is_trusted_origin(origin: str) -> bool:
     """Whether the project listed ``origin``: exactly, or by Django's ``https://*.example.com`` form.
 
-    Strings are compared, never parsed URLs: ``http://evil@victim`` has to equal an entry to pass.
+    This compares strings, never parsed URLs: ``http://evil@victim`` would have to equal an entry.
     """
     if origin == "null":
-        return False  # Any sandboxed frame has this origin, whoever lists it.
+        return False  # Any sandboxed frame has this origin, whatever the project lists.
     if origin in django_settings.CSRF_TRUSTED_ORIGINS or origin in conf.CORS_ORIGINS:
         return True
     scheme, _separator, host = origin.partition("://")
@@ -90,7 +89,7 @@ def is_trusted_origin(origin: str) -> bool:
     )
 
 
-def is_own_origin(request: Any, origin: str) -> bool:
+def is_own_origin(request: HttpRequest, origin: str) -> bool:
     """Whether ``origin`` has the host and port that the request was sent to.
 
     The scheme may differ behind a proxy that ends TLS without telling Django; but an ``http`` page cannot speak for a
@@ -111,7 +110,7 @@ def _is_host(host: str) -> bool:
     return not set(host) & set("/@?#\\ ")
 
 
-def _token_fault(request: Any) -> str | None:
+def _token_fault(request: HttpRequest) -> str | None:
     """Django's own check of the CSRF token, as REST framework runs it."""
     check = CSRFCheck(lambda request: HttpResponse())
     check.process_request(request)
@@ -119,7 +118,7 @@ def _token_fault(request: Any) -> str | None:
     return None if fault is None else str(fault)
 
 
-def give_token(request: Any) -> None:
-    """In ``"token"`` mode, have Django's middleware set a new CSRF cookie: signing in changes whom it speaks for."""
+def give_token(request: HttpRequest) -> None:
+    """In ``"token"`` mode, have Django's middleware set a new CSRF cookie, because another user is signed in now."""
     if conf.CSRF_PROTECTION == "token":
         rotate_token(request)

@@ -1,20 +1,22 @@
 """Error reports without credentials: Django's debug page, and the mails to ``ADMINS``.
 
-Django hides a cookie whose name has TOKEN, AUTH or KEY in it, and shows the value of one that is called ``__Host-at``.
-It hides what ``sensitive_variables`` names only while ``DEBUG`` is off, and of several such decorators on the way to an
-error only the last one counts: below ``authenticate()`` that is Django's own, which does not name ``password``.
+Django's own filter leaves three gaps. It hides a cookie by its name, if that contains TOKEN, AUTH or KEY, so it shows
+the value of a cookie called ``__Host-at``. It hides what ``sensitive_variables`` names, but only while ``DEBUG`` is
+off. And if several functions between the view and the error have that decorator, it heeds the innermost alone: an error
+below ``authenticate()``, which does not name ``password``, shows the password of every function above.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception
-from django.views.debug import SafeExceptionReporterFilter, get_default_exception_reporter_filter
+from django.http import HttpRequest
+from django.views.debug import SafeExceptionReporterFilter as Filter
+from django.views.debug import get_default_exception_reporter_filter
 
 from .conf import conf
 
@@ -24,35 +26,35 @@ ALL: frozenset[str] = frozenset({"__ALL__"})  # Django's own word for every vari
 TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
-class ExceptionReporterFilter(SafeExceptionReporterFilter):
-    """Hides tokens, our cookies whatever they are called, and what any caller marked as sensitive; in ``DEBUG`` too.
+class ExceptionReporterFilter(Filter):
+    """Hides tokens, our cookies whatever their names, and what any caller marked as sensitive; in ``DEBUG`` too.
 
-    In force by itself for every error that a view lets through. For reports that a project makes in other ways, such as
-    ``logger.error(…, extra={"request": request})``::
+    It works by itself for every error that a view lets through. A project that makes reports in other ways, such as
+    ``logger.error(…, extra={"request": request})``, names it::
 
         DEFAULT_EXCEPTION_REPORTER_FILTER = "fastauth_django.error_reports.ExceptionReporterFilter"
     """
 
-    def is_active(self, request: Any) -> bool:
+    def is_active(self, request: HttpRequest | None) -> bool:
         return True
 
-    def get_safe_cookies(self, request: Any) -> dict[str, Any]:
+    def get_safe_cookies(self, request: HttpRequest) -> dict[str, Any]:
         safe = super().get_safe_cookies(request)
         try:
             ours = {conf.COOKIE_NAME_ACCESS, conf.COOKIE_NAME_REFRESH, *(old.name for old in conf.COOKIE_FORMER)}
         except ImproperlyConfigured:
-            ours = set(safe)  # This may be the very error that is reported.
+            ours = set(safe)  # This may be the error that is reported. Hide them all.
         return {
             name: self.cleansed_substitute if name in ours or _shows_token(value) else value
             for name, value in safe.items()
         }
 
-    def get_safe_request_meta(self, request: Any) -> dict[str, Any]:
-        # A device's proof counts until it is spent, and an error may have kept it from being spent.
+    def get_safe_request_meta(self, request: HttpRequest) -> dict[str, Any]:
+        # A device's proof is good for one request, and the error may have come before that request used it.
         safe = super().get_safe_request_meta(request)
         return {name: self.cleansed_substitute if _shows_token(value) else value for name, value in safe.items()}
 
-    def get_traceback_frame_variables(self, request: Any, tb_frame: FrameType) -> Any:
+    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: FrameType) -> Any:
         hidden = _hidden_by_callers(tb_frame)
         return [
             (name, self.cleansed_substitute if hidden is ALL or name in hidden or _shows_token(value) else value)
@@ -73,28 +75,26 @@ def _hidden_by_callers(frame: FrameType | None) -> frozenset[str]:
     return frozenset(hidden)
 
 
-def _shows_token(value: Any) -> bool:
+def _shows_token(value: object) -> bool:
     try:
         return TOKEN.search(repr(value)) is not None
     except Exception:
         return False  # Django's report says of such a value that it cannot be shown.
 
 
-@lru_cache
-def _filter_beside(project_filter: Any) -> Any:
-    """Ours, on top of the one that the project chose."""
+def _filter_beside(project_filter: type[Filter]) -> Filter:
+    """Our filter, derived from the one that the project chose."""
     if issubclass(project_filter, ExceptionReporterFilter):
         return project_filter()
-    return type("ExceptionReporterFilter", (ExceptionReporterFilter, project_filter), {})()
+    return cast("Filter", type("ExceptionReporterFilter", (ExceptionReporterFilter, project_filter), {})())
 
 
-def hide_credentials(sender: Any, request: Any = None, **kwargs: Any) -> None:
-    """Receiver of ``got_request_exception``, which is sent before the error is reported."""
+def hide_credentials(sender: object, request: HttpRequest | None = None, **kwargs: object) -> None:
+    """Receiver of ``got_request_exception``, which Django sends before it reports the error."""
     if request is not None and not hasattr(request, "exception_reporter_filter"):
-        project_filter: Any = type(get_default_exception_reporter_filter())
-        request.exception_reporter_filter = _filter_beside(project_filter)
+        request.exception_reporter_filter = _filter_beside(type(get_default_exception_reporter_filter()))
 
 
 def connect() -> None:
-    """Have the filter stand in for each request that fails."""
+    """Use the filter for each request that fails."""
     got_request_exception.connect(hide_credentials, dispatch_uid="fastauth_django.error_reports")

@@ -1,4 +1,7 @@
-"""Refusals, each named for what happened. They are REST framework exceptions, so a view may simply raise them."""
+"""Refusals, each named for what happened, and their body ``{"detail": …, "code": …}``.
+
+They are REST framework exceptions, so a view may simply raise them.
+"""
 
 from __future__ import annotations
 
@@ -46,14 +49,14 @@ class TokenExpired(InvalidToken):
 
 
 class SessionRevoked(InvalidToken):
-    """The session was ended, or its row is gone."""
+    """The session was revoked, or its row is gone."""
 
     default_detail = _("The session has ended.")
     default_code = "session_revoked"
 
 
 class RefreshTokenReused(InvalidToken):
-    """A refresh token was presented that a rotation had replaced. Carries the session to be ended."""
+    """A client presented a refresh token that a rotation had replaced. Carries the session to revoke."""
 
     default_detail = _("The refresh token was used before. The session has been ended.")
     default_code = "refresh_token_reused"
@@ -75,7 +78,7 @@ class DeviceProofRequired(InvalidToken):
 
 
 class DeviceProofInvalid(InvalidToken):
-    """What was sent as a device's proof is none, or none for this session."""
+    """What the client sent is no proof of a device, or not of this session's device."""
 
     default_detail = _("The proof of the device is invalid.")
     default_code = "device_proof_invalid"
@@ -89,9 +92,9 @@ class DeviceBindingRequired(InvalidToken):
 
 
 class DeviceChallenge(DetailDictMixin, APIException):
-    """The device has to sign a challenge, which the answer holds. Carries the session that it is for.
+    """The device has to sign the challenge in the answer. Carries the session that the challenge is for.
 
-    403 is the one refusal that makes a browser sign and come back (DBSC draft, "Send request").
+    403 is the only status that makes a browser sign and come back (DBSC draft, "Send request").
     """
 
     status_code = status.HTTP_403_FORBIDDEN
@@ -104,7 +107,7 @@ class DeviceChallenge(DetailDictMixin, APIException):
 
 
 class DeviceAlreadyBound(DetailDictMixin, APIException):
-    """The session's device has been confirmed; its key never changes."""
+    """The binding is final: the key of the session's device never changes."""
 
     status_code = status.HTTP_409_CONFLICT
     default_detail = _("The session is bound to a device already.")
@@ -126,7 +129,7 @@ class PasswordChanged(InvalidToken):
 
 
 class CsrfFailed(DetailDictMixin, APIException):
-    """A page of another origin may have sent this request. ``detail`` says how that was seen."""
+    """A page of another origin may have sent this request. ``detail`` says what shows it."""
 
     status_code = status.HTTP_403_FORBIDDEN
     default_detail = _("CSRF verification failed.")
@@ -142,7 +145,7 @@ class SignUpDisabled(DetailDictMixin, APIException):
 
 
 class UserExists(DetailDictMixin, APIException):
-    """Another account has this identifier, also when it was created a moment ago by a racing sign-up."""
+    """Another account has this identifier, perhaps because a racing sign-up created it a moment ago."""
 
     status_code = status.HTTP_409_CONFLICT
     default_detail = _("A user with these details already exists.")
@@ -152,7 +155,7 @@ class UserExists(DetailDictMixin, APIException):
 class TryAgain(DetailDictMixin, APIException):
     """Nothing is lost, and the same request works in a moment.
 
-    The database could not say which of two refreshes came first, or the browser could not renew the session just now.
+    The database could not tell which of two refreshes came first, or the browser could not renew the session now.
     """
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE

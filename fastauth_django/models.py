@@ -1,4 +1,4 @@
-"""One signed-in device, one row. Only :mod:`fastauth_django.sessions` writes it."""
+"""One signed-in device, one row. Only :mod:`.sessions` and :mod:`.device_binding` write it."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def time_ordered_uuid() -> UUID:
 class AuthSession(models.Model):
     """A signed-in device, from sign-in to sign-out, however often it refreshes.
 
-    No token is stored: both are computed from the row. ``expires_at`` has no index on purpose, because every refresh
-    moves it, and PostgreSQL updates a row in place only while no indexed column changes.
+    It stores no token, because both tokens are computed from the row. ``expires_at`` has no index on purpose: every
+    refresh moves it, and PostgreSQL updates a row in place only if no indexed column changes.
     """
 
     class RevokedReason(models.TextChoices):
@@ -114,8 +114,8 @@ class AuthSession(models.Model):
     revoked_reason = models.CharField(_("revoked reason"), max_length=32, blank=True, choices=RevokedReason.choices)
     ip_address = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=512, blank=True)
-    # Three states need three values: None, the browser was never asked for a key (JSON delivery, or binding was off);
-    # "", it was asked and has not answered; else the public key as a JWK, spelled as RFC 7638 hashes it.
+    # None: nobody asked the browser for a key (JSON delivery, or binding was off). "": an answer asked it. Else the
+    # device's public key as a JWK, spelled as RFC 7638 hashes it.
     device_key = models.CharField(max_length=160, null=True, editable=False)  # noqa: DJ001
     device_bound_at = models.DateTimeField(
         _("bound to a device at"),
@@ -139,7 +139,7 @@ class AuthSession(models.Model):
 
     @property
     def is_device_bound(self) -> bool:
-        """Whether the device's key is final. Until then the browser may not have heard that there is a binding."""
+        """Whether the device's key is final. Before that, the browser may not know yet that the session is bound."""
         return self.device_bound_at is not None
 
     @property

@@ -43,7 +43,7 @@ OPTIONAL = [name for name in _present("name", UserModel.get_email_field_name()) 
 
 
 def _as_stored(identifier: str) -> str:
-    """The spelling in which Django's managers store ``identifier``: who signs up as ``ada@EXAMPLE.com`` signs in so."""
+    """``identifier`` as Django's managers store it, so that ``ada@EXAMPLE.com`` signs in as they signed up."""
     normalized: str = UserModel.normalize_username(identifier)
     if UserModel.get_email_field_name() == IDENTIFIER:
         normalized = BaseUserManager.normalize_email(normalized)
@@ -67,19 +67,19 @@ class UserSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def to_representation(self, instance: Any) -> Any:
-        # A project's own may choose its fields by the request.
+        # Only this class shares one instance: a project's own may choose its fields by the request.
         serializer = _user_serializer() if self.__class__ is UserSerializer else self
         return super(UserSerializer, serializer).to_representation(instance)
 
 
 @cache
 def _user_serializer() -> UserSerializer:
-    """One for all users: REST framework builds the fields from the model for each that is made, and takes long."""
+    """One instance for all users, because REST framework builds the fields anew for each instance."""
     return UserSerializer()
 
 
 class Confidential:
-    """A serializer whose ``repr`` does not show what was sent: REST framework's own prints the data, passwords too."""
+    """Hides the data in a serializer's ``repr``. REST framework's own prints it, passwords too."""
 
     def __repr__(self) -> str:
         return f"<{self.__class__.__name__}>"
@@ -105,8 +105,8 @@ class LoginSerializer(Confidential, serializers.Serializer):
 class RegisterSerializer(Confidential, serializers.ModelSerializer):
     """A new account: the identifier, what the user model requires, a password, and name and email where it has them."""
 
-    # An account that exists already is UserExists (409), not a field error, also when a racing sign-up created it after
-    # the check.
+    # If the account exists already, the refusal is UserExists (409), no field error, even if a racing sign-up made it
+    # after the check.
 
     class Meta:
         model = UserModel
@@ -160,7 +160,7 @@ class RegisterSerializer(Confidential, serializers.ModelSerializer):
     def _unsaved(attrs: dict[str, Any]) -> Any:
         columns = {field.name for field in UserModel._meta.concrete_fields} - {"password"}
         user = UserModel(**{name: value for name, value in attrs.items() if name in columns})
-        # As create_user() will write it, or a full-width twin of a name would pass here and fail in the database.
+        # As create_user() will store it. Else a full-width twin of a name would pass here and fail in the database.
         setattr(user, IDENTIFIER, _as_stored(user.get_username()))
         email = UserModel.get_email_field_name()
         if email in columns:
@@ -181,8 +181,9 @@ def _create_user(fields: dict[str, Any]) -> Any:
 
 
 def _refuse_existing(user: Any) -> None:
-    """Raise :class:`UserExists` where the model's uniqueness rules would refuse ``user``; 400 for its other rules."""
-    # A key that the model makes up itself is nobody's yet. One that people choose is looked up: saving would overwrite.
+    """Raise :class:`UserExists` if ``user`` breaks a uniqueness rule of the model, and 400 for its other rules."""
+    # Nobody else can have a key that the model makes up itself. A key that people choose is looked up, because saving
+    # would overwrite that account.
     made_up = {user._meta.pk.name} - {user.USERNAME_FIELD}
     try:
         user.validate_unique(exclude=made_up)
@@ -199,7 +200,7 @@ def _refuse_existing(user: Any) -> None:
 
 
 def _refuse_folded(identifier: str) -> None:
-    """Raise :class:`UserExists` for a name that was refused because the manager writes it in one case."""
+    """Raise :class:`UserExists` if the database refused a name because the manager stores names in one case."""
     if UserModel._base_manager.filter(**{f"{IDENTIFIER}__iexact": identifier}).exists():
         raise UserExists
 
@@ -222,10 +223,10 @@ class ChangePasswordSerializer(Confidential, serializers.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context["request"]
         try:
-            # Through the limit on failed sign-ins, or an open browser would be a place to guess passwords without one.
+            # With the limit on failed sign-ins. Without it, anybody at an open browser could guess passwords.
             verify_credentials(request._request, request.user.get_username(), attrs["current_password"])
         except InvalidCredentials as error:
-            # 400, not 401: a client answers a 401 with a refresh and a second try, which would count twice.
+            # 400, not 401: after a 401 a client refreshes and tries again, and the failure would count twice.
             raise serializers.ValidationError({"current_password": [_("The current password is wrong.")]}) from error
         try:
             validate_password(attrs["new_password"], user=request.user)

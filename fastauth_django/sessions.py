@@ -1,4 +1,4 @@
-"""A session's life: start, look up, rotate, revoke. No other module of the core writes an ``AuthSession``.
+"""A session's life: start, look up, rotate, revoke.
 
 The database alone settles who was first, with one ``UPDATE … WHERE generation = …`` for each rotation and no lock. Two
 tabs, a thief and a sign-out may all act at the same moment, on different hosts.

@@ -11,8 +11,8 @@
                            presented for a session that is bound to a device
 =========================  ==================================================================================
 
-Where somebody signs out, ``session``, and the ``user`` of ``user_logged_out``, are lazy objects: they are read from the
-database when a receiver looks at them.
+At a sign-out, ``session`` and the ``user`` of ``user_logged_out`` are lazy: the database is asked for them when a
+receiver looks at them.
 """
 
 from django.dispatch import Signal

@@ -1,7 +1,7 @@
 """Signed-in test clients, without a request to ``login``: for a project's own tests.
 
-The counterparts of ``force_login`` of Django's test clients. With pytest the fixture ``sign_in_client`` is there by
-itself.
+The counterparts of ``force_login`` of Django's test clients. With pytest, the fixture ``sign_in_client`` needs no
+import.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def force_sign_in(
 ) -> TokenPair:
     """Sign ``user`` in on ``client``, as a request to ``login`` would, but without a password and without its cost.
 
-    In cookie delivery the two cookies are put into ``client.cookies``; in JSON delivery each request from then on has
-    ``Authorization: Bearer``. A session whose cookies the client holds ends, and ``user_logged_in`` is sent.
+    In cookie delivery this puts the two cookies into ``client.cookies``. In JSON delivery each later request has
+    ``Authorization: Bearer``. It revokes a session whose cookies the client holds, and sends ``user_logged_in``.
 
     :param client: Django's ``Client`` or ``AsyncClient``, or REST framework's ``APIClient``.
     :param remember: let the session last ``REMEMBER_ME_TTL``.

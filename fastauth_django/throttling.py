@@ -33,13 +33,13 @@ IGNORED_BY_COLLATIONS = {"Mn", "Me", "Cc", "Cf"}  # Unicode's accents, enclosing
 def verify_credentials(request: HttpRequest, identifier: str, password: str) -> Any:
     """The user whom ``identifier`` and ``password`` sign in, through the project's authentication backends.
 
-    An attempt is counted before the password is verified and taken back when it was right, so that fifty guesses at
-    once are fifty. Raises ``Throttled``, :class:`InvalidCredentials`, the same for an unknown identifier as for a wrong
-    password, or :class:`UserInactive` where a backend lets such a user through.
+    This counts an attempt before it verifies the password, and takes it back if the password was right, so that fifty
+    guesses at once are fifty. Raises ``Throttled``; :class:`InvalidCredentials`, for an unknown identifier as for a
+    wrong password; or :class:`UserInactive`, if a backend lets such a user through.
     """
     counted = []
     for counter in _counters(request, identifier):
-        # A cache that hangs keeps the visitor waiting for its timeout, and a worker with them: once is enough.
+        # If the cache hangs, the visitor and the worker wait for its timeout. Once is enough.
         if not counter.count():
             break
         counted.append(counter)
@@ -50,7 +50,7 @@ def verify_credentials(request: HttpRequest, identifier: str, password: str) -> 
             using=router.db_for_write(get_user_model()),
         )
     except (InterfaceError, OperationalError):
-        # The database went away, and the right password is tried again and again until it is back.
+        # The database went away. People will try the right password again and again until it is back.
         _take_back(counted, FailureCounter.uncount)
         raise
     if user is None:
@@ -76,9 +76,9 @@ class FailureCounter:
     resets_on_success: bool
 
     def count(self) -> bool:
-        """Count one attempt, and say whether the cache answered.
+        """Count one attempt, and return whether the cache answered.
 
-        Raises ``Throttled``, with the seconds to wait, for one too many.
+        Raises ``Throttled``, with the seconds to wait, if it is one too many.
         """
         window = int(conf.LOGIN_FAILURE_WINDOW.total_seconds())
         try:
@@ -87,13 +87,13 @@ class FailureCounter:
                 return True
             attempts = cache.incr(self.name)
             if attempts <= 1:
-                # The window ended in between, and Redis began a new counter: one that would never end by itself.
+                # The window ended in between, and Redis began a new counter, which has no timeout yet.
                 cache.touch(self.name, timeout=window)
             until = cache.get(self._until) if attempts > self.limit else None
         except ValueError:
             return True  # The window ended between the two calls, or the cache keeps nothing.
         except Exception:
-            # Whatever the cache's client raises when its server is away. The password is still checked.
+            # The cache's client may raise anything when its server is away. The password is still checked.
             logger.exception("Sign-in failures cannot be counted: the cache does not answer")
             return False
         if attempts > self.limit:
@@ -101,13 +101,13 @@ class FailureCounter:
         return True
 
     def forgive(self) -> bool:
-        """Take back an attempt that was no failure, and say whether the cache answered."""
+        """Take back an attempt that was no failure, and return whether the cache answered."""
         if self.resets_on_success:
             return self._reset(lambda: cache.delete_many([self.name, self._until]))
         return self.uncount()
 
     def uncount(self) -> bool:
-        """Take back one attempt at which nobody looked at the password, and say whether the cache answered."""
+        """Take back an attempt whose password nobody checked, and return whether the cache answered."""
         return self._reset(lambda: cache.decr(self.name))
 
     def _reset(self, operation: Callable[[], object]) -> bool:
@@ -127,9 +127,9 @@ class FailureCounter:
 
 def _counters(request: HttpRequest, identifier: str) -> list[FailureCounter]:
     address = client_address(request)
-    # One customer of an IPv6 network holds a whole /64, and could guess from a new address each time.
+    # An IPv6 customer has a whole /64, and could guess from a new address each time.
     network = str(ip_network(f"{address}/64", strict=False)) if address and ":" in address else address
-    # Neither who signs in nor from where is to be read in the cache; keys must also be short and without spaces.
+    # Hashed, so that nobody reads in the cache who signs in from where. Keys must also be short and without spaces.
     folded = _fold(identifier)
     limit = conf.LOGIN_FAILURE_LIMIT
     counters = [FailureCounter(_key("identifier", folded, network), limit, resets_on_success=True)]
@@ -139,15 +139,15 @@ def _counters(request: HttpRequest, identifier: str) -> list[FailureCounter]:
 
 
 def _fold(identifier: str) -> str:
-    """What all spellings of ``identifier`` have in common that a database might take for the same account.
+    """Map all spellings of ``identifier`` that a database might take for the same account to one text.
 
-    MariaDB's default collation finds ``ada`` for ``Ádà`` too: each spelling would be five more guesses.
+    MariaDB's default collation finds ``ada`` for ``Ádà`` too. Without this, each spelling would be five more guesses.
     """
     letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", identifier).casefold())
     return "".join(letter for letter in letters if unicodedata.category(letter) not in IGNORED_BY_COLLATIONS).strip()
 
 
 def _key(*parts: str | None) -> str:
-    # 128 bits are enough, and every operation of the cache looks at each letter of a key.
+    # 128 bits are enough, and the cache checks each letter of a key at each operation.
     digest = salted_hmac("fastauth_django.throttling", repr(parts), algorithm="sha256").hexdigest()[:32]
     return f"fastauth:failures:{digest}"

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4, uuid5
 
 import jwt
 from django.conf import settings as django_settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils import timezone
@@ -27,7 +28,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from .conf import conf
 from .exceptions import TokenExpired, TokenInvalid
-from .jwk import examined_secret, public_jwk
+from .jwk import public_jwk
 
 if TYPE_CHECKING:
     from .models import AuthSession
@@ -38,11 +39,10 @@ CONFIRMATION_CLAIM = "cnf"  # RFC 7800, section 3; its member "jkt" is of RFC 94
 
 
 class FallbackTokenBackend(TokenBackend):
-    """simplejwt's backend, verifying with more than one key.
+    """simplejwt's backend, which also verifies with the keys in ``SECRET_KEY_FALLBACKS``.
 
-    A planned change of ``SECRET_KEY`` must sign nobody out, so keys that the project lists as fallbacks still verify.
-    ``iat`` is not compared with this host's clock: it protects nothing, and a token from a host whose clock is a
-    second ahead would be refused.
+    So a planned change of ``SECRET_KEY`` signs nobody out. It does not compare ``iat`` with this host's clock: that
+    would protect nothing, and would refuse a token from a host whose clock is a second ahead.
     """
 
     def __init__(self, *args: Any, fallback_keys: Iterable[Any] = (), **kwargs: Any) -> None:
@@ -51,10 +51,10 @@ class FallbackTokenBackend(TokenBackend):
 
     @sensitive_variables()
     def encode(self, payload: dict[str, Any]) -> str:
-        """The signed token that says ``payload``.
+        """Sign ``payload``.
 
-        Where a key pair signs, the header names it (``kid``, RFC 7515, section 4.1.4), as simplejwt's own backend does
-        not: a service with ``JWK_URL`` finds the public key by that name.
+        If a key pair signs, the header names the key (``kid``, RFC 7515, section 4.1.4), which simplejwt's own backend
+        leaves out. A service with ``JWK_URL`` finds the public key by that name.
         """
         claims = dict(payload)
         if self.audience is not None:
@@ -71,20 +71,10 @@ class FallbackTokenBackend(TokenBackend):
 
     @cached_property
     def public_jwk(self) -> dict[str, str] | None:
-        """The key by which others verify what this backend signs; None where they would need the signing key itself."""
+        """The key with which others verify what this backend signs. None for a shared secret."""
         if self.algorithm.startswith("HS"):
             return None
         return public_jwk(self.algorithm, self.prepared_signing_key)
-
-    def get_verifying_key(self, token: Any) -> Any:
-        """The key to verify ``token`` with; those of ``SECRET_KEY_FALLBACKS`` come after it."""
-        if self.algorithm.startswith("HS"):
-            return self.examined_secret
-        return super().get_verifying_key(token)
-
-    @cached_property
-    def examined_secret(self) -> Any:
-        return examined_secret(self.algorithm, self.prepared_signing_key)
 
     @sensitive_variables()
     def decode(self, token: Any, verify: bool = True, *, verify_exp: bool = True) -> dict[str, Any]:
@@ -117,9 +107,8 @@ class FallbackTokenBackend(TokenBackend):
                     continue
         except jwt.ExpiredSignatureError as error:
             raise TokenBackendExpiredToken("Token is expired") from error
-        # PyJWT lets a few of Python's own errors through, for claims such as "exp": Infinity. With JWK_URL the token is
-        # read before its key is known, so garbage fails there already.
-        # A JWK_URL that answers without any key it can use is no fault of the token, and no reason for a 500 either.
+        # PyJWT lets some of Python's own errors through, for claims such as "exp": Infinity. With JWK_URL it reads the
+        # token to look up the key, so garbage fails there, and so does a JWK_URL that answers without a usable key.
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise TokenBackendError("Token is invalid") from error
         raise TokenBackendError("Token is invalid")
@@ -128,8 +117,8 @@ class FallbackTokenBackend(TokenBackend):
 def _is_canonical(token: str | bytes) -> bool:
     """Whether the signature is spelled as its issuer spelled it (RFC 7515, section 2; RFC 4648, section 3.5).
 
-    PyJWT overlooks padding, spaces, stray characters and the bits that base64 leaves over, so that one token would have
-    countless spellings. The other two parts are signed as they are spelled.
+    PyJWT ignores padding, spaces, stray characters and the bits that base64 leaves over, so one token would have
+    countless spellings. The signature itself covers the spelling of the other two parts.
     """
     signature = (token.encode() if isinstance(token, str) else token).rpartition(b".")[2]
     return jwt.utils.base64url_encode(jwt.utils.base64url_decode(signature)) == signature
@@ -189,12 +178,12 @@ def present() -> datetime:
 def epoch(moment: datetime) -> int:
     """Whole seconds since 1970 (RFC 7519, section 2, NumericDate), also where ``USE_TZ`` is off.
 
-    ``timezone.now()`` is the host's local time then, whatever time zone is active for the user.
+    Then ``timezone.now()`` is the host's local time, whatever time zone is active for the user.
     """
     return int(moment.timestamp())
 
 
-def user_id_of(user: Any) -> str:
+def user_id_of(user: AbstractBaseUser) -> str:
     """The value of simplejwt's user-id claim: its ``USER_ID_FIELD`` if the project names one, else the primary key."""
     return str(getattr(user, conf.simplejwt_settings.get("USER_ID_FIELD", "pk")))
 
@@ -202,7 +191,7 @@ def user_id_of(user: Any) -> str:
 class SessionToken(Token):
     """What access and refresh tokens share: they name a session, and one type is never taken for the other.
 
-    Settings are read when a token is made or read, where simplejwt's classes keep those of import time.
+    They read the settings when a token is made or read. simplejwt's classes keep the settings of import time.
     """
 
     @property
@@ -328,7 +317,7 @@ class AccessToken(SessionToken):
         shaped = shape_claims(session.user, dict(issued))
         if not isinstance(shaped, dict):
             raise ImproperlyConfigured("The function of FASTAUTH['TOKEN_CLAIMS'] must return a dict of claims.")
-        # What this app relies on stands last: a hook adds claims, it cannot move a token to another user or session.
+        # Our own claims come last: the hook adds claims, and cannot move a token to another user or session.
         token.payload = {**shaped, **issued}
         return token
 
@@ -339,13 +328,13 @@ class AccessToken(SessionToken):
 
     @property
     def key_thumbprint(self) -> str | None:
-        """The key of the device that the token was issued to; None where it was issued to whoever had the cookies."""
+        """The key of the device that the token was issued to. None if it was issued to whoever had the cookies."""
         confirmation = self.payload.get(CONFIRMATION_CLAIM)
         return confirmation.get("jkt") if isinstance(confirmation, dict) else None
 
 
 class RefreshToken(SessionToken):
-    """Buys the next pair, once. Its type is its own, so simplejwt's refresh view cannot walk around the rotation."""
+    """Buys the next pair, once. It has a type of its own, or simplejwt's refresh view would skip the rotation."""
 
     token_type = "session_refresh"  # noqa: S105
 
@@ -355,7 +344,7 @@ class RefreshToken(SessionToken):
 
     @classmethod
     def for_session(cls, session: AuthSession) -> RefreshToken:
-        """The refresh token of the session's present generation. It can be made again: every claim is from the row."""
+        """The refresh token of the session's present generation. Each claim comes from the row, so all calls agree."""
         token = cls._of(
             session,
             issued_at=session.rotated_at,
@@ -368,7 +357,7 @@ class RefreshToken(SessionToken):
     def verify(self) -> None:
         super().verify()
         generation = self.payload.get(GENERATION_CLAIM)
-        # -1 would pass for the predecessor of a session that was never refreshed.
+        # A generation of -1 would pass as the predecessor of a session that was never refreshed.
         if SESSION_CLAIM not in self.payload or type(generation) is not int or generation < 0:
             raise TokenError("Token has the wrong claims")
 
@@ -412,5 +401,5 @@ class TokenPair:
 
 
 def _type_claim() -> str:
-    # None switches simplejwt's type check off, and then a refresh token would open protected views.
+    # None would switch simplejwt's type check off, and a refresh token would open protected views.
     return simplejwt.api_settings.TOKEN_TYPE_CLAIM or "token_type"
