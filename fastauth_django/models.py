@@ -225,7 +225,7 @@ def _is_one_plain_table(user_model: type[models.Model]) -> bool:
     manager: Any = user_model._default_manager
     return (
         type(manager).get_queryset is BaseManager.get_queryset
-        and manager._queryset_class is models.QuerySet
+        and type(manager.get_queryset()) is models.QuerySet
         and not user_model._meta.parents
         and all(type(field).select_format is models.Field.select_format for field in user_model._meta.concrete_fields)
     )

@@ -47,7 +47,7 @@ class FallbackTokenBackend(TokenBackend):
 
     def __init__(self, *args: Any, fallback_keys: Iterable[Any] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fallback_keys = [self._prepare_key(key) for key in fallback_keys]
+        self.fallback_keys = [TokenBackend(self.algorithm, key).prepared_signing_key for key in fallback_keys]
 
     @sensitive_variables()
     def encode(self, payload: dict[str, Any]) -> str:
