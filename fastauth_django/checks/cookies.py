@@ -97,7 +97,7 @@ def _domain_faults() -> Iterator[checks.CheckMessage]:
         yield messages.ILLEGAL_DOMAIN(key="COOKIE_DOMAIN", domain=domain)
     # A browser takes a cookie whose Domain is the whole host, even where others may register names under it.
     elif domains.is_public_suffix(domain) and domain.lower() not in allowed_hosts:
-        yield messages.PUBLIC_SUFFIX(domain=domain)
+        yield messages.PUBLIC_SUFFIX(domain=domain, source=domains.suffix_source())
     # An empty list serves nobody yet, and Django says so itself.
     elif allowed_hosts and not any(domains.is_in_domain(host, domain) for host in allowed_hosts):
         yield messages.DOMAIN_NOT_SERVED(domain=domain)

@@ -12,11 +12,16 @@ from typing import Any
 from django.core import checks
 
 REFERENCE: dict[str, Message] = {}
+#: Numbers of messages that are gone. Projects silence messages by number, so no other message may have one of these.
+RETIRED = {"E032"}
 
 
 @dataclass(frozen=True)
 class Message:
-    """One thing that can be wrong. ``text`` and ``hint`` are templates for ``str.format``."""
+    """One thing that can be wrong. ``text`` and ``hint`` are templates for ``str.format``.
+
+    Raises ``ValueError`` if another message has this number, or had it.
+    """
 
     number: str
     text: str
@@ -25,7 +30,7 @@ class Message:
     deploy: bool = False
 
     def __post_init__(self) -> None:
-        if self.id in REFERENCE:
+        if self.id in REFERENCE or self.number in RETIRED:
             raise ValueError(f"{self.id} is taken.")
         REFERENCE[self.id] = self
 
@@ -107,9 +112,9 @@ ILLEGAL_DOMAIN = Message(
 )
 PUBLIC_SUFFIX = Message(
     "E018",
-    "COOKIE_DOMAIN is {domain!r}, under which anyone may register: browsers refuse to store the cookies.",
-    "Name your own domain, or remove COOKIE_DOMAIN. This check knows names of one label and such as co.uk, not the "
-    "whole public suffix list.",
+    "COOKIE_DOMAIN is {domain!r}, a public suffix ({source}). Anyone can register a name under it, so browsers refuse "
+    "to store the cookies.",
+    "Set COOKIE_DOMAIN to your own domain, or remove it.",
 )
 DOMAIN_NOT_SERVED = Message(
     "E019",
@@ -153,7 +158,8 @@ CSRF_COOKIE_STAYS_HOME = Message(
 )
 TRUSTS_A_SUFFIX = Message(
     "E025",
-    "CSRF_TRUSTED_ORIGINS has {origin!r}, under which anyone may register: such a site acts as whoever visits it.",
+    "CSRF_TRUSTED_ORIGINS has {origin!r}, every name under a public suffix ({source}). Anyone can register a name "
+    "there, and its pages can act as the user who visits them.",
     "List the origins of your own front ends.",
 )
 CSRF_OFF = Message(
@@ -293,11 +299,6 @@ INVERTED_LIFETIMES = Message(
     "{short} ({short_value}) is shorter than {long} ({long_value}): a session ends before its first access token does, "
     "and can never be refreshed.",
     "Lengthen the first or shorten the second.",
-)
-ENDLESS_LIFETIME = Message(
-    "E032",
-    "{key} ({value}) ends after the year 9999, which no date can hold: signing in fails.",
-    "Give it a smaller value. Browsers keep a cookie for 400 days at most.",
 )
 LIFETIME_TWICE = Message(
     "W017",
