@@ -1,5 +1,6 @@
 """Whatever the settings are, a check answers with messages: it never raises, and never hides another's."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -139,6 +140,10 @@ def test_regex_that_does_not_compile_is_left_to_django_cors_headers(pattern):
 
 def test_lifetimes_beyond_every_date_do_not_make_a_check_raise():
     assert found(fastauth(**dict.fromkeys(lifetimes.LIFETIMES, timedelta.max))) == []
+
+
+def test_pattern_among_origins_is_left_to_django_cors_headers():
+    assert found({"CORS_ALLOWED_ORIGINS": [re.compile("https://.*")]}) == []
 
 
 def test_project_without_a_urlconf_is_not_told_that_urls_are_missing():
