@@ -1,4 +1,4 @@
-"""Do the classes and functions that the project names do their part?"""
+"""Can this app work with the classes and functions that the project names?"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from asgiref.sync import iscoroutinefunction
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -18,7 +19,7 @@ from ..authentication import CookieJWTAuthentication
 from ..conf import conf
 from . import messages, project
 
-#: What this app asks of a user, and AbstractBaseUser gives.
+#: What this app uses of a user model, all of it defined by AbstractBaseUser.
 USER_ATTRIBUTES = (
     "USERNAME_FIELD",
     "REQUIRED_FIELDS",
@@ -56,28 +57,29 @@ def _serializer_faults() -> Iterator[checks.CheckMessage]:
     for key, builtin in builtins.items():
         serializer = getattr(conf, key)
         if not isinstance(serializer, type) or not issubclass(serializer, BaseSerializer):
-            yield messages.NOT_A_SERIALIZER(key=key, builtin=builtin, fault="is no serializer class")
+            yield messages.NOT_A_SERIALIZER(key=key, builtin=builtin, fault="is not a serializer class")
         elif key == "REGISTER_SERIALIZER" and _cannot_create(serializer):
-            yield messages.NOT_A_SERIALIZER(key=key, builtin=builtin, fault="has no create(), which makes the account")
+            yield messages.NOT_A_SERIALIZER(key=key, builtin=builtin, fault="has no create() to make the account")
 
 
-def _cannot_create(serializer: Any) -> bool:
+# Any: of what class the accounts are does not matter here.
+def _cannot_create(serializer: type[BaseSerializer[Any]]) -> bool:
     return serializer.create is BaseSerializer.create and serializer.save is BaseSerializer.save
 
 
-def _claims_fault(claims: Any) -> str | None:
+def _claims_fault(claims: object) -> str | None:
     if claims is None:
         return None
     if not callable(claims):
-        return "is no function"
+        return "is not a function"
     if iscoroutinefunction(claims):
-        return "is a coroutine function, and tokens are made synchronously"
+        return "is a coroutine function, which this app cannot await"
     try:
         signature(claims).bind("user", {})
     except TypeError:
         return "does not take the two arguments (user, claims)"
     except ValueError:
-        return None  # Written in C, without a signature to look at.
+        return None  # A function written in C may have no signature to look at.
     return None
 
 
@@ -90,13 +92,13 @@ def _authentication_faults() -> Iterator[checks.CheckMessage]:
         yield messages.CLASS_NOT_DEFAULT()
     elif simplejwts and project.auth_routes():
         yield messages.SESSION_UNCHECKED(other=project.name_of(simplejwts[0]))
-    # The first class alone names the challenge.
+    # REST framework asks only the first class for the challenge.
     if any(ours) and not ours[0] and not _names_challenge(classes[0]):
         yield messages.NO_CHALLENGE(other=project.name_of(classes[0]))
 
 
-def _names_challenge(authentication_class: Any) -> bool:
+def _names_challenge(authentication_class: type[BaseAuthentication]) -> bool:
     try:
         return bool(authentication_class().authenticate_header(Request(HttpRequest())))
-    except Exception:  # It looks for something in the request. So it means to answer.
+    except Exception:  # It makes the challenge of something in a real request, so it has one.
         return True

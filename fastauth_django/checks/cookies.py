@@ -1,4 +1,4 @@
-"""Will browsers keep the cookies, send them back, and keep them from others?"""
+"""Do browsers store the cookies, send them back, and keep them from others?"""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from ..conf import conf
 from . import domains, messages
 
 PATH = re.compile(r"/[!-:<-~]*")
+PATH_KEYS = {"COOKIE_NAME_ACCESS": "COOKIE_PATH_ACCESS", "COOKIE_NAME_REFRESH": "COOKIE_PATH_REFRESH"}
 
 
 def faults() -> Iterator[checks.CheckMessage]:
     yield from _name_faults()
-    yield from _insecure_faults()
+    yield from _secure_faults()
     yield from _path_faults()
     yield from _domain_faults()
     yield from _former_cookie_faults()
@@ -27,7 +28,7 @@ def faults() -> Iterator[checks.CheckMessage]:
 
 
 def _names() -> list[tuple[str, str]]:
-    return [(key, getattr(conf, key)) for key in ("COOKIE_NAME_ACCESS", "COOKIE_NAME_REFRESH")]
+    return [(key, getattr(conf, key)) for key in PATH_KEYS]
 
 
 def _name_faults() -> Iterator[checks.CheckMessage]:
@@ -54,34 +55,42 @@ def _is_legal_name(name: str) -> bool:
     return True
 
 
-def _insecure_faults() -> Iterator[checks.CheckMessage]:
-    """Prefixes, and what comes of cookies that are not ``Secure``: the gravest only, because one setting mends all."""
-    paths = {"COOKIE_NAME_ACCESS": "COOKIE_PATH_ACCESS", "COOKIE_NAME_REFRESH": "COOKIE_PATH_REFRESH"}
-    # Browsers compare the prefixes without regard to case.
-    host_only = [(key, name) for key, name in _names() if name.lower().startswith("__host-")]
-    secure_only = [name for _key, name in _names() if name.lower().startswith("__secure-")]
-    for key, name in host_only:
-        if getattr(conf, paths[key]) != "/" or conf.COOKIE_DOMAIN:
-            yield messages.HOST_PREFIX(name=name, path_key=paths[key])
-    if conf.DEBUG and not django_settings.DEBUG:
-        yield messages.DEBUG_IN_PRODUCTION()
-    elif conf.COOKIE_SECURE:
-        return
-    elif conf.COOKIE_SAMESITE == "none":
-        yield messages.SAMESITE_NONE_NOT_SECURE()
-    elif conf.COOKIE_PARTITIONED:
-        yield messages.PARTITIONED_NOT_SECURE()
-    elif host_only or secure_only:
-        for key, name in host_only:
-            yield messages.HOST_PREFIX(name=name, path_key=paths[key])
-        for name in secure_only:
-            yield messages.SECURE_PREFIX(name=name)
-    elif not django_settings.DEBUG:
-        yield messages.NOT_SECURE() if conf.DEVICE_BINDING is None else messages.BINDING_NOT_SECURE()
+def _secure_faults() -> Iterator[checks.CheckMessage]:
+    """What happens to cookies that are not ``Secure``.
+
+    The table begins with the gravest row. Only the first row that applies is reported: one setting mends them all.
+    """
+    not_secure = not conf.COOKIE_SECURE
+    in_production = not django_settings.DEBUG
+    misplaced = _prefix_faults(is_secure=True)  # Secure does not mend these, so each is reported.
+    prefixed = _prefix_faults(is_secure=conf.COOKIE_SECURE)
+    table = [
+        (conf.DEBUG and in_production, [messages.DEBUG_IN_PRODUCTION()]),
+        (not_secure and conf.COOKIE_SAMESITE == "none", [messages.SAMESITE_NONE_NOT_SECURE()]),
+        (not_secure and conf.COOKIE_PARTITIONED, [messages.PARTITIONED_NOT_SECURE()]),
+        (bool(prefixed), [fault for fault in prefixed if fault not in misplaced]),
+        (not_secure and in_production and conf.DEVICE_BINDING is not None, [messages.BINDING_NOT_SECURE()]),
+        (not_secure and in_production, [messages.NOT_SECURE()]),
+    ]
+    yield from misplaced
+    yield from next((gravest for applies, gravest in table if applies), [])
+
+
+def _prefix_faults(*, is_secure: bool) -> list[checks.CheckMessage]:
+    """Why browsers refuse to store a cookie with a prefix, whose case they ignore (RFC 6265bis, section 4.1.3)."""
+    faults = []
+    for key, path_key in PATH_KEYS.items():
+        name = getattr(conf, key)
+        is_host_only = is_secure and getattr(conf, path_key) == "/" and not conf.COOKIE_DOMAIN
+        if name.lower().startswith("__host-") and not is_host_only:
+            faults.append(messages.HOST_PREFIX(name=name, path_key=path_key))
+        elif name.lower().startswith("__secure-") and not is_secure:
+            faults.append(messages.SECURE_PREFIX(name=name))
+    return faults
 
 
 def _path_faults() -> Iterator[checks.CheckMessage]:
-    for key in ("COOKIE_PATH_ACCESS", "COOKIE_PATH_REFRESH"):
+    for key in PATH_KEYS.values():
         if not PATH.fullmatch(getattr(conf, key)):
             yield messages.ILLEGAL_PATH(key=key, path=getattr(conf, key))
 
@@ -95,10 +104,10 @@ def _domain_faults() -> Iterator[checks.CheckMessage]:
         allowed_hosts = [".localhost", "127.0.0.1", "[::1]"]  # Django's own, HttpRequest.get_host()
     if not domains.DOMAIN.fullmatch(domain):
         yield messages.ILLEGAL_DOMAIN(key="COOKIE_DOMAIN", domain=domain)
-    # A browser takes a cookie whose Domain is the whole host, even where others may register names under it.
+    # Browsers store a cookie whose Domain is a public suffix if the host has that very name.
     elif domains.is_public_suffix(domain) and domain.lower() not in allowed_hosts:
-        yield messages.PUBLIC_SUFFIX(domain=domain)
-    # An empty list serves nobody yet, and Django says so itself.
+        yield messages.PUBLIC_SUFFIX(domain=domain, source=domains.suffix_source())
+    # Django itself reports an empty list.
     elif allowed_hosts and not any(domains.is_in_domain(host, domain) for host in allowed_hosts):
         yield messages.DOMAIN_NOT_SERVED(domain=domain)
 

@@ -1,10 +1,10 @@
-"""Can the pages in ``CORS_ORIGINS`` read the answers, and nobody else?"""
+"""Can the pages of ``CORS_ORIGINS``, and no others, read the answers?"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeAlias, TypeVar
 
 from django.apps import apps
 from django.conf import settings as django_settings
@@ -16,9 +16,12 @@ from ..conf import conf
 from ..csrf import is_trusted_origin
 from . import domains, messages, project
 
-#: Django's middleware that answers before the view is asked, or puts its own answer in the place of the view's.
+#: Django's middleware that may answer before the view does, or replace the view's answer.
 ANSWERING = (CommonMiddleware, FetchFromCacheMiddleware)
 ANY_SITE = "https://any-site.invalid"
+
+T = TypeVar("T")
+Pattern: TypeAlias = str | re.Pattern[str]
 
 
 def faults() -> Iterator[checks.CheckMessage]:
@@ -68,12 +71,14 @@ def _credentials_faults() -> Iterator[checks.CheckMessage]:
         return
     if cors.CORS_ALLOW_ALL_ORIGINS:
         yield messages.CORS_OPEN_TO_ALL(setting="CORS_ALLOW_ALL_ORIGINS")
-    for origin in _listed(cors.CORS_ALLOWED_ORIGINS):
+    for origin in _listed(cors.CORS_ALLOWED_ORIGINS, str):
         if origin == "null":  # Any page can open a sandboxed frame, which has this origin.
             yield messages.CORS_OPEN_TO_ALL(setting="'null' in CORS_ALLOWED_ORIGINS")
         elif conf.CSRF_PROTECTION and not is_trusted_origin(origin) and not _may_be_own(origin):
             yield messages.CORS_NOT_TRUSTED(setting="CORS_ALLOWED_ORIGINS", origin=origin)
-    for pattern in _listed(cors.CORS_ALLOWED_ORIGIN_REGEXES):
+    regexes = cors.CORS_ALLOWED_ORIGIN_REGEXES
+    patterns: list[Pattern] = [*_listed(regexes, str), *_listed(regexes, re.Pattern)]
+    for pattern in patterns:
         if _matches(pattern, ANY_SITE):
             yield messages.CORS_OPEN_TO_ALL(setting="CORS_ALLOWED_ORIGIN_REGEXES")
         elif conf.CSRF_PROTECTION and not _trusts_a_match(pattern):
@@ -81,25 +86,24 @@ def _credentials_faults() -> Iterator[checks.CheckMessage]:
             yield messages.CORS_NOT_TRUSTED(setting="CORS_ALLOWED_ORIGIN_REGEXES", origin=text)
 
 
-def _listed(value: Any) -> list[Any]:
-    """The entries of one of django-cors-headers' lists, as far as they can be any; its own checks say if not."""
-    entries = value if isinstance(value, (list, tuple)) else []
-    return [entry for entry in entries if isinstance(entry, (str, re.Pattern))]
+def _listed(value: object, kind: type[T]) -> list[T]:
+    """The entries of this kind in a list of django-cors-headers, whose own checks report what is of a wrong type."""
+    return [entry for entry in value if isinstance(entry, kind)] if isinstance(value, (list, tuple)) else []
 
 
 def _may_be_own(origin: str) -> bool:
-    """Whether ``origin`` is the project's own, which needs no trust."""
+    """Whether ``origin`` may be the project's own, which the CSRF rule lets act without being listed."""
     return origin.partition("://")[2] in django_settings.ALLOWED_HOSTS
 
 
-def _matches(pattern: Any, origin: str) -> bool:
+def _matches(pattern: Pattern, origin: str) -> bool:
     try:
         return re.match(pattern, origin) is not None
     except (re.error, TypeError):
         return False
 
 
-def _trusts_a_match(pattern: Any) -> bool:
-    """Whether ``pattern`` lets in some origin that the CSRF rule trusts. Which others it lets in cannot be listed."""
+def _trusts_a_match(pattern: Pattern) -> bool:
+    """Whether ``pattern`` allows an origin that the CSRF rule trusts. Nobody can list all origins that it allows."""
     trusted = [*conf.CORS_ORIGINS, *(each.replace("://*.", "://any.") for each in django_settings.CSRF_TRUSTED_ORIGINS)]
     return any(_matches(pattern, origin) for origin in trusted)

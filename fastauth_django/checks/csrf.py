@@ -1,4 +1,4 @@
-"""Does a forged request act, and does an honest one get through?"""
+"""Does this app refuse forged requests, and only those?"""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from . import domains, messages, project
 
 def faults() -> Iterator[checks.CheckMessage]:
     for origin in django_settings.CSRF_TRUSTED_ORIGINS:
-        _scheme, wildcard, domain = origin.partition("://*.")
+        _scheme, wildcard, host = origin.partition("://*.")
+        domain, _colon, _port = host.partition(":")
         if wildcard and domains.is_public_suffix(domain):
-            yield messages.TRUSTS_A_SUFFIX(origin=origin)
+            yield messages.TRUSTS_A_SUFFIX(origin=origin, source=domains.suffix_source())
     if conf.CSRF_PROTECTION is None:
         across_sites = conf.COOKIE_SAMESITE == "none"
         yield messages.CSRF_OFF_ACROSS_SITES() if across_sites else messages.CSRF_OFF()
@@ -41,7 +42,7 @@ def _token_faults() -> Iterator[checks.CheckMessage]:
 
 
 def _django_trusts(origin: str) -> bool:
-    """Whether Django's own CSRF check lets ``origin`` act: a host of the project's, or a trusted one."""
+    """Whether Django's own CSRF check lets ``origin`` act: it is a host of the project, or listed as trusted."""
     scheme, _separator, host = origin.partition("://")
     return host in django_settings.ALLOWED_HOSTS or any(
         origin == trusted or (trusted.startswith(f"{scheme}://*.") and is_same_domain(host, trusted.partition("*")[2]))

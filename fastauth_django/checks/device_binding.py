@@ -30,7 +30,7 @@ def faults() -> Iterator[checks.CheckMessage]:
 
 def _has_routes() -> bool:
     if project.routes() is None:
-        return True  # There is no URLconf to look at, which Django itself reports.
+        return True  # Django itself reports that there is no URLconf.
     try:
         protocol.url_of("device-bind")
     except ImproperlyConfigured:

@@ -1,35 +1,55 @@
-"""What can be told from a host's or an origin's text alone."""
+"""What the text of a host or an origin says about it."""
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
 DOMAIN = re.compile(rf"\.?{LABEL}(\.{LABEL})*", re.IGNORECASE)
 ORIGIN = re.compile(
     rf"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>{LABEL}(\.{LABEL})*|\[[0-9a-f:.]+\])(:(?P<port>[0-9]+))?"
 )
-OWN_PORTS = {"http": "80", "https": "443"}
-
-#: Second labels under which country registries sell names: co.uk, com.au, org.nz.
-REGISTRIES = {"ac", "co", "com", "edu", "gov", "net", "org"}
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def is_public_suffix(domain: str) -> bool:
-    """Whether anyone may register names under ``domain``, as far as it can be told without the public suffix list.
+    """Whether anyone can register a name under ``domain`` (https://publicsuffix.org).
 
-    One label ("com"), or two of which the second is a country's ("co.uk"). Unknown here are the odd ones
-    ("kawasaki.jp") and those of hosting companies ("github.io").
+    A registry offers such names ("com", "co.uk"), or a hoster does ("github.io"). Without the package
+    ``publicsuffixlist`` only the domains of one label are known.
     """
-    labels = domain.lower().strip(".").split(".")
-    if labels == ["localhost"]:
+    domain = domain.lower().strip(".")
+    if domain == "localhost":
         return False
-    return len(labels) == 1 or (len(labels) == 2 and len(labels[1]) == 2 and labels[0] in REGISTRIES)
+    suffixes = _public_suffix_list()
+    return "." not in domain or (suffixes is not None and suffixes.is_public(domain))
+
+
+def suffix_source() -> str:
+    """How :func:`is_public_suffix` knows it, for a message."""
+    if _public_suffix_list() is None:
+        return "it has one label; install fastauth-django[check] to look in the public suffix list too"
+    return "according to the public suffix list"
+
+
+@cache  # Parsing it takes 50 ms.
+def _public_suffix_list() -> PublicSuffixList | None:
+    """The list of the package ``publicsuffixlist``, or None where it is not installed."""
+    try:
+        from publicsuffixlist import PublicSuffixList
+    except ImportError:
+        return None
+    return PublicSuffixList()
 
 
 def is_in_domain(allowed_host: str, domain: str) -> bool:
-    """Whether an entry of ``ALLOWED_HOSTS`` lets in a host to which a browser would send cookies of ``domain``."""
+    """Whether an entry of ``ALLOWED_HOSTS`` allows a host to which browsers send the cookies of ``domain``."""
     host, domain = allowed_host.lower(), domain.lower().removeprefix(".")
     if host == "*":
         return True
@@ -38,7 +58,7 @@ def is_in_domain(allowed_host: str, domain: str) -> bool:
 
 
 def is_local(host: str) -> bool:
-    """Whether browsers treat ``host`` as this machine, where plain HTTP is as good as HTTPS."""
+    """Whether browsers take ``host`` for their own machine, where plain HTTP is as safe as HTTPS."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -50,9 +70,9 @@ def is_local(host: str) -> bool:
 def origin_fault(origin: str) -> str | None:
     """Why no browser sends ``origin`` in an ``Origin`` header (RFC 6454, section 6.2), or None if one may."""
     if origin == "*" or "://*" in origin:
-        return "is a pattern, and only whole origins count here"
+        return "is a pattern, and this setting takes whole origins only"
     if origin == "null":
-        return "every sandboxed frame has"
+        return "is the origin of every sandboxed frame"
     if "://" not in origin:
         return "has no scheme"
     match = ORIGIN.fullmatch(origin)
@@ -61,7 +81,7 @@ def origin_fault(origin: str) -> str | None:
             return "is not in lower case"
         if ORIGIN.match(origin.lower()):
             return "has a path, or something else after the host"
-        return "has no host, or one that browsers write in another way"
-    if match["port"] and OWN_PORTS.get(match["scheme"]) == match["port"]:
-        return "names the scheme's own port, which browsers leave out"
+        return "has no host, or writes it in another way than browsers do"
+    if match["port"] and DEFAULT_PORTS.get(match["scheme"]) == match["port"]:
+        return "names the default port of its scheme, which browsers leave out"
     return None

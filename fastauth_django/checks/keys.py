@@ -1,10 +1,9 @@
-"""Can tokens be signed and verified, and by nobody else?"""
+"""Can this app sign and verify tokens, and nobody else sign them?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from time import time
-from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
@@ -20,12 +19,12 @@ from . import messages, project
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 NAMED_CLAIMS = ("USER_ID_CLAIM", "TOKEN_TYPE_CLAIM", "JTI_CLAIM")
 
-#: simplejwt's flags that belong to its own refresh view and authentication class.
+#: simplejwt's flags that only its own views and authentication class read, and what this app does instead.
 FLAGS = {
-    "ROTATE_REFRESH_TOKENS": "every refresh rotates",
-    "BLACKLIST_AFTER_ROTATION": "a refresh token counts once, without a blacklist",
-    "UPDATE_LAST_LOGIN": "Django's user_logged_in signal is sent, and updates it",
-    "CHECK_REVOKE_TOKEN": "a new password ends every session",
+    "ROTATE_REFRESH_TOKENS": "this app rotates the refresh token at every refresh",
+    "BLACKLIST_AFTER_ROTATION": "this app accepts a refresh token once, and needs no blacklist",
+    "UPDATE_LAST_LOGIN": "this app sends Django's user_logged_in signal, which updates last_login",
+    "CHECK_REVOKE_TOKEN": "a new password revokes every session",
 }
 
 
@@ -55,14 +54,14 @@ def _key_faults() -> Iterator[checks.CheckMessage]:
         return
     given = conf.simplejwt_settings
     if not given.get("SIGNING_KEY") and not project.only_verifies():
-        yield messages.MISSING_KEY(algorithm=algorithm, missing="SIGNING_KEY", consequence="no token can be signed")
+        yield messages.MISSING_KEY(algorithm=algorithm, missing="SIGNING_KEY", consequence="this app signs no token")
     if not given.get("VERIFYING_KEY") and not given.get("JWK_URL"):
         missing = "VERIFYING_KEY or JWK_URL"
-        yield messages.MISSING_KEY(algorithm=algorithm, missing=missing, consequence="every token is refused")
+        yield messages.MISSING_KEY(algorithm=algorithm, missing=missing, consequence="this app refuses every token")
 
 
-def _shared_keys() -> dict[str, Any]:
-    """Every key that a token may be signed with and be accepted; see :func:`fastauth_django.tokens.token_backend`."""
+def _shared_keys() -> dict[str, str | bytes | None]:
+    """The keys of the tokens that this app accepts; see :func:`fastauth_django.tokens.token_backend`."""
     secret_key = django_settings.SECRET_KEY
     if conf.simplejwt_settings.get("SIGNING_KEY", secret_key) != secret_key:
         return {"SIMPLE_JWT['SIGNING_KEY']": conf.simplejwt_settings["SIGNING_KEY"]}
@@ -74,7 +73,7 @@ def _trial_faults() -> Iterator[checks.CheckMessage]:
     """Sign a token and read it, as the first sign-in would."""
     try:
         backend = token_backend()
-        has_public_key = backend.jwks_client is None  # At a JWK_URL it is out of reach: no network in a check.
+        has_public_key = backend.jwks_client is None  # The key at a JWK_URL stays there: a check uses no network.
         if project.only_verifies() and not simplejwt.api_settings.ALGORITHM.startswith("HS"):
             if has_public_key:
                 backend.get_verifying_key(AccessToken())
@@ -82,7 +81,7 @@ def _trial_faults() -> Iterator[checks.CheckMessage]:
         token = backend.encode({"exp": int(time()) + 60})
         if has_public_key:
             backend.decode(token)
-    except Exception as error:  # Of PyJWT, cryptography, simplejwt, or an encoder of the project's.
+    except Exception as error:  # PyJWT, cryptography, simplejwt or the project's own encoder may raise anything.
         cause = error.__cause__ or error
         yield messages.TOKENS_FAIL(reason=f"{type(cause).__name__}: {cause}")
 

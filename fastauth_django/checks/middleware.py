@@ -1,4 +1,4 @@
-"""Do the middleware classes leave each other's work alone?"""
+"""Are the middleware classes in the right order?"""
 
 from __future__ import annotations
 

@@ -1,16 +1,17 @@
-"""What the project around this app is made of: its routes, its middleware, its authentication classes."""
+"""The project around this app: its routes, its middleware, its authentication classes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.urls import URLResolver, get_resolver
-from django.urls.resolvers import LocalePrefixPattern, RegexPattern
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import LocalePrefixPattern, RegexPattern, RoutePattern
 from django.utils.module_loading import import_string
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.routers import APIRootView
 from rest_framework.settings import api_settings as rest_framework_settings
@@ -24,12 +25,12 @@ from ..views import AuthView
 
 @dataclass(frozen=True)
 class Place:
-    """The text of a URL as far as it is known: a variable, a pattern or a language ends that (``is_whole=False``)."""
+    """The text of a URL up to its first variable, regular expression or language (then ``is_whole`` is False)."""
 
     text: str
     is_whole: bool = True
 
-    def below(self, pattern: Any) -> Place:
+    def below(self, pattern: RoutePattern | RegexPattern | LocalePrefixPattern) -> Place:
         """The place of ``pattern`` inside this one."""
         if not self.is_whole or isinstance(pattern, LocalePrefixPattern):
             return Place(self.text, is_whole=False)
@@ -37,7 +38,7 @@ class Place:
             regex = re.sub(r"(\$|\\Z)$", "", str(pattern).removeprefix("^"))
             if re.fullmatch(r"[\w/~-]*", regex):
                 return Place(self.text + regex)
-            # A quantifier may follow the plain characters, and make the last of them optional.
+            # A quantifier after the plain characters may make the last of them optional.
             plain = re.match(r"[\w/~-]*(?=[\w/~-])", "" if "|" in regex else regex)
             return Place(self.text + (plain[0] if plain else ""), is_whole=False)
         literal, variable, _rest = str(pattern).partition("<")
@@ -56,30 +57,30 @@ class Route:
 
     place: Place
     view: type
-    initkwargs: dict[str, Any]
+    initkwargs: Mapping[str, object]
 
-    def option(self, name: str) -> Any:
-        """What ``as_view(name=…)`` or the class itself says."""
+    def option(self, name: str) -> Any:  # Each name has a type of its own.
+        """The value of ``as_view(name=…)``, or else of the class's attribute."""
         return self.initkwargs.get(name, getattr(self.view, name, None))
 
     @property
     def delivers_cookies(self) -> bool:
-        """Whether this app's view here is for clients with cookies."""
+        """Whether this app's view here delivers tokens in cookies."""
         return (self.option("token_delivery") or conf.TOKEN_DELIVERY) == "cookie"
 
 
 def routes() -> list[Route] | None:
-    """Every URL of a view class, or None where there is no URLconf that can be loaded, which Django itself reports."""
+    """Every URL of a view class, or None if no URLconf can be loaded, which Django itself reports."""
     if not getattr(django_settings, "ROOT_URLCONF", None):
         return None
     start = Place((django_settings.FORCE_SCRIPT_NAME or "").rstrip("/") + "/")
     try:
         return list(_walk(get_resolver().url_patterns, start))
-    except Exception:  # A URLconf imports all of a project's views, and so may raise anything.
+    except Exception:  # A URLconf imports all views of a project, and any of them may raise anything.
         return None
 
 
-def _walk(patterns: Iterable[Any], above: Place) -> Iterator[Route]:
+def _walk(patterns: Iterable[URLPattern | URLResolver], above: Place) -> Iterator[Route]:
     for entry in patterns:
         if isinstance(entry, URLResolver):
             yield from _walk(entry.url_patterns, above.below(entry.pattern))
@@ -95,32 +96,32 @@ def auth_routes() -> list[Route]:
 
 
 def delivers_cookies() -> bool:
-    """Whether any view hands tokens over in cookies."""
+    """Whether any view delivers tokens in cookies."""
     delivery = conf.TOKEN_DELIVERY
     return delivery == "cookie" or any(route.delivers_cookies for route in auth_routes())
 
 
 def only_verifies() -> bool:
-    """Whether the project is a service that takes tokens which another one issues."""
+    """Whether the project is a service that only accepts tokens which another service issues."""
     return not auth_routes() and any(
         issubclass(each, CookieJWTStatelessUserAuthentication) for each in default_authentication_classes()
     )
 
 
 def is_migrating() -> bool:
-    """Whether simplejwt's own views or tokens are in use beside this app's."""
+    """Whether the project uses simplejwt's own views or tokens beside this app's."""
     return conf.ACCEPT_TOKENS_WITHOUT_SESSION or any(issubclass(route.view, TokenViewBase) for route in routes() or [])
 
 
-def default_authentication_classes() -> list[type]:
+def default_authentication_classes() -> list[type[BaseAuthentication]]:
     """``REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"]``. Raises ``ImportError`` as REST framework does."""
-    classes: Any = rest_framework_settings.DEFAULT_AUTHENTICATION_CLASSES
+    classes: Iterable[object] | None = rest_framework_settings.DEFAULT_AUTHENTICATION_CLASSES
     return [each for each in classes or () if isinstance(each, type)]
 
 
 def views_name_their_classes() -> bool:
-    """Whether the project's own views do without ``DEFAULT_AUTHENTICATION_CLASSES``, and one reads our cookie."""
-    named: list[Any] = []
+    """Whether no view of the project needs ``DEFAULT_AUTHENTICATION_CLASSES``, and one reads our cookie."""
+    named: list[object] = []
     for route in routes() or []:
         if not issubclass(route.view, APIView) or issubclass(route.view, AuthView):
             continue
@@ -132,20 +133,20 @@ def views_name_their_classes() -> bool:
 
 
 def _is_public(route: Route) -> bool:
-    """Whether it does not matter who asks: anyone is let in, or it is the index that a router makes."""
+    """Whether the view answers everybody alike: anyone may call it, or it is the index that a router makes."""
     permissions = route.option("permission_classes") or ()
     return all(each is AllowAny for each in permissions) or issubclass(route.view, APIRootView)
 
 
 def middleware() -> list[type]:
-    """The classes in ``MIDDLEWARE``, in order; functions, and what cannot be imported, are left out."""
+    """The classes in ``MIDDLEWARE``, in order, without functions and without what cannot be imported."""
     return [each for each in map(imported, django_settings.MIDDLEWARE) if isinstance(each, type)]
 
 
-def imported(path: Any) -> Any:
-    """What a dotted path names, or None where it cannot be imported. Django says so itself, when it needs it."""
+def imported(path: object) -> object:
+    """What a dotted path names, or None if it cannot be imported, which Django itself reports when it needs it."""
     try:
-        return import_string(path)
+        return import_string(path) if isinstance(path, str) else None
     except Exception:  # A project's module may raise anything.
         return None
 

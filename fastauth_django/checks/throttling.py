@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from django.conf import settings as django_settings
 from django.core import checks
@@ -18,8 +17,8 @@ from ..views import ChangePasswordView, LoginView
 from . import messages, project
 
 FAULTS = {
-    DummyCache: "keeps nothing",
-    LocMemCache: "counts in each process for itself",
+    DummyCache: "stores nothing",
+    LocMemCache: "counts in each process separately",
     FileBasedCache: "loses counts when two requests come at once",
     DatabaseCache: "loses counts when two requests come at once",
 }
@@ -28,7 +27,7 @@ PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORW
 
 def faults() -> Iterator[checks.CheckMessage]:
     if not any(issubclass(route.view, (LoginView, ChangePasswordView)) for route in project.auth_routes()):
-        return  # No password is taken here.
+        return  # No view takes a password.
     backend = _cache_backend()
     for kind, fault in FAULTS.items():
         if isinstance(backend, type) and issubclass(backend, kind):
@@ -40,6 +39,6 @@ def faults() -> Iterator[checks.CheckMessage]:
                 break
 
 
-def _cache_backend() -> Any:
-    default: Any = django_settings.CACHES.get(DEFAULT_CACHE_ALIAS)
+def _cache_backend() -> object:
+    default: object = django_settings.CACHES.get(DEFAULT_CACHE_ALIAS)
     return project.imported(default.get("BACKEND")) if isinstance(default, Mapping) else None

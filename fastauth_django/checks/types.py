@@ -1,10 +1,9 @@
-"""Is every setting that this app reads of the right type? The other checks rely on it."""
+"""Has every setting that this app reads the right type? The other checks rely on that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
 
 from django.conf import settings as django_settings
 from django.core import checks
@@ -13,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from ..conf import Settings, conf
 from . import messages
 
-#: Where a lifetime comes from if FASTAUTH does not name it.
+#: The key of SIMPLE_JWT that sets a lifetime where FASTAUTH does not.
 SIMPLEJWT_LIFETIMES = {"ACCESS_TOKEN_TTL": "ACCESS_TOKEN_LIFETIME", "REFRESH_TOKEN_TTL": "REFRESH_TOKEN_LIFETIME"}
 
 
@@ -27,7 +26,7 @@ def faults() -> Iterator[checks.CheckMessage]:
     yield from _project_faults(user_settings)
 
 
-def _fastauth_faults(user_settings: Mapping[str, Any]) -> Iterator[checks.CheckMessage]:
+def _fastauth_faults(user_settings: Mapping[str, object]) -> Iterator[checks.CheckMessage]:
     declared = Settings.declared()
     for key, value in user_settings.items():
         if key not in declared:
@@ -40,13 +39,13 @@ def _fastauth_faults(user_settings: Mapping[str, Any]) -> Iterator[checks.CheckM
             kind.clean(value)
         except TypeError:
             yield messages.WRONG_TYPE(key=key, kind=kind.text)
-        except Exception as error:  # ValueError, or whatever a module raises that a dotted path imports.
+        except Exception as error:  # ValueError, or anything that a module raises when a dotted path imports it.
             reason = f"{kind.text} ({error})" if str(error) else kind.text
             yield messages.WRONG_VALUE(key=key, value=value, kind=reason)
 
 
-def _project_faults(user_settings: Mapping[str, Any]) -> Iterator[checks.CheckMessage]:
-    """The project's other settings. Their values are not shown: keys are among them."""
+def _project_faults(user_settings: Mapping[str, object]) -> Iterator[checks.CheckMessage]:
+    """The project's other settings. A message must not show their values, because keys are among them."""
     for name, (fits, kind) in PROJECT_SETTINGS.items():
         value = getattr(django_settings, name, None)
         if value is not None and not fits(value):
@@ -64,34 +63,34 @@ def _project_faults(user_settings: Mapping[str, Any]) -> Iterator[checks.CheckMe
                 yield messages.WRONG_PROJECT_TYPE(setting=f"SIMPLE_JWT['{simplejwt_key}']", kind="timedelta")
 
 
-Fits = Callable[[Any], bool]
+Fits = Callable[[object], bool]
 
 
-def _is_dict(value: Any) -> bool:
+def _is_dict(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _is_strings(value: Any) -> bool:
+def _is_strings(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str) and all(isinstance(item, str) for item in value)
 
 
-def _is_key(value: Any) -> bool:
+def _is_key(value: object) -> bool:
     return isinstance(value, (str, bytes))
 
 
-def _is_keys(value: Any) -> bool:
+def _is_keys(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(_is_key(item) for item in value)
 
 
-def _is_classes(value: Any) -> bool:
+def _is_classes(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(item, (str, type)) for item in value)
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> bool:
     return isinstance(value, int) and value >= 0
 
 
-def _is_string(value: Any) -> bool:
+def _is_string(value: object) -> bool:
     return isinstance(value, str)
 
 

@@ -38,7 +38,7 @@ def _path_faults(routes: list[project.Route]) -> Iterator[checks.CheckMessage]:
 
 
 def _not_reached(routes: list[project.Route], cookie_path: str) -> list[str]:
-    """The URLs, with and without a trailing slash taken as one, to which no cookie of ``cookie_path`` is sent."""
+    """The URLs to which browsers send no cookie of ``cookie_path``. A trailing slash makes no other URL."""
     reached: dict[str, bool] = {}
     for route in routes:
         url = route.place.text.rstrip("/") + ("" if route.place.is_whole else "/…")

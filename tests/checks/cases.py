@@ -261,6 +261,12 @@ COOKIES = [
     ),
     Case(
         "E018",
+        "a hoster's suffix",
+        {**hosts("shop.vercel.app"), **fastauth(COOKIE_DOMAIN="vercel.app")},
+        {**hosts("shop.vercel.app"), **fastauth(COOKIE_DOMAIN="shop.vercel.app")},
+    ),
+    Case(
+        "E018",
         "a suffix that hosts anything",
         {**hosts("*"), **fastauth(COOKIE_DOMAIN="dev")},
         {**hosts("intranet"), **fastauth(COOKIE_DOMAIN="intranet")},
@@ -363,6 +369,18 @@ CSRF_RULE = [
         "trust in all of co.uk",
         {"CSRF_TRUSTED_ORIGINS": ["https://*.co.uk"]},
         {"CSRF_TRUSTED_ORIGINS": ["http://*.localhost"]},
+    ),
+    Case(
+        "E025",
+        "trust in all sites of a hoster",
+        {"CSRF_TRUSTED_ORIGINS": ["https://*.github.io"]},
+        {"CSRF_TRUSTED_ORIGINS": ["https://*.example.github.io", "https://shop.github.io"]},
+    ),
+    Case(
+        "E025",
+        "trust in all of co.uk at one port",
+        {"CSRF_TRUSTED_ORIGINS": ["https://*.co.uk:8443"]},
+        {"CSRF_TRUSTED_ORIGINS": ["https://*.example.co.uk:8443"]},
     ),
     Case("W006", "off", fastauth(CSRF_PROTECTION=None), fastauth(CSRF_PROTECTION="origin")),
     Case(
@@ -618,7 +636,6 @@ LIFETIMES = [
         simple_jwt(REFRESH_TOKEN_LIFETIME=timedelta(minutes=10)),
         simple_jwt(REFRESH_TOKEN_LIFETIME=timedelta(minutes=10), ACCESS_TOKEN_LIFETIME=timedelta(minutes=5)),
     ),
-    Case("E032", "for ever", fastauth(REMEMBER_ME_TTL=timedelta.max), fastauth(REMEMBER_ME_TTL=DAY * 36500)),
     Case(
         "W017",
         "two values",

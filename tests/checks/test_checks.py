@@ -10,8 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.test import override_settings
 
-from fastauth_django.checks import REFERENCE
-from fastauth_django.checks.domains import is_public_suffix
+from fastauth_django.checks import REFERENCE, domains
 from fastauth_django.checks.messages import Message
 from tests.checks import project
 from tests.checks.cases import (
@@ -48,6 +47,11 @@ def test_two_messages_cannot_share_a_number():
     with pytest.raises(ValueError, match=f"{taken.id} is taken"):
         Message(taken.number, "Another sentence.", "Another hint.")
     assert REFERENCE[taken.id] is taken
+
+
+def test_message_cannot_take_the_number_of_one_that_is_gone():
+    with pytest.raises(ValueError, match=r"fastauth_django\.E032 is taken"):
+        Message("E032", "Another sentence.", "Another hint.")
 
 
 @pytest.mark.parametrize("message", REFERENCE.values(), ids=lambda message: message.number)
@@ -97,16 +101,63 @@ def test_unreached_urls_are_named_once_each():
     assert "to /auth/refresh, /auth/logout:" in message.msg
 
 
-@pytest.mark.parametrize("domain", ["com", ".com", "COM", "co.uk", "org.nz", "com.au"])
+# --- Public suffixes -----------------------------------------------------------------------------------------------
+
+ONE_LABEL = ["com", ".com", "COM", "intranet"]
+LISTED = ["co.uk", ".Co.Uk", "kawasaki.jp", "xn--55qx5d.cn", "github.io", "vercel.app", "s3.amazonaws.com"]
+OWN = ["localhost", ".localhost", "example.com", "bbc.co.uk", "city.kawasaki.jp", "shop.vercel.app", "127.0.0.1"]
+
+
+@pytest.fixture
+def without_public_suffix_list(monkeypatch):
+    monkeypatch.setitem(sys.modules, "publicsuffixlist", None)  # Importing it raises ImportError.
+    domains._public_suffix_list.cache_clear()
+    yield
+    domains._public_suffix_list.cache_clear()
+
+
+@pytest.mark.parametrize("domain", [*ONE_LABEL, *LISTED])
 def test_public_suffix_is_known(domain):
-    assert is_public_suffix(domain)
+    assert domains.is_public_suffix(domain)
 
 
-@pytest.mark.parametrize(
-    "domain", ["localhost", ".localhost", "example.com", "co.com", "bbc.co.uk", "t.co", "127.0.0.1"]
-)
+@pytest.mark.parametrize("domain", OWN)
 def test_domain_of_ones_own_is_no_public_suffix(domain):
-    assert not is_public_suffix(domain)
+    assert not domains.is_public_suffix(domain)
+
+
+@pytest.mark.parametrize("domain", ONE_LABEL)
+def test_one_label_is_a_public_suffix_without_the_list(domain, without_public_suffix_list):
+    assert domains.is_public_suffix(domain)
+
+
+@pytest.mark.parametrize("domain", [*LISTED, *OWN])
+def test_nothing_else_is_a_public_suffix_without_the_list(domain, without_public_suffix_list):
+    assert not domains.is_public_suffix(domain)
+
+
+SUFFIXES = {
+    "COOKIE_DOMAIN": fastauth(COOKIE_DOMAIN="com"),
+    "CSRF_TRUSTED_ORIGINS": {"CSRF_TRUSTED_ORIGINS": ["https://*.com"]},
+}
+
+
+@pytest.mark.parametrize("overrides", SUFFIXES.values(), ids=SUFFIXES)
+def test_message_says_that_the_list_has_the_suffix(overrides):
+    [message] = found(overrides)
+    assert "according to the public suffix list" in message.msg
+
+
+@pytest.mark.parametrize("overrides", SUFFIXES.values(), ids=SUFFIXES)
+def test_message_says_how_to_install_the_list(overrides, without_public_suffix_list):
+    [message] = found(overrides)
+    assert "it has one label; install fastauth-django[check]" in message.msg
+
+
+def test_list_is_not_read_for_a_configuration_that_names_no_domain(monkeypatch, without_public_suffix_list):
+    monkeypatch.delitem(sys.modules, "publicsuffixlist")
+    assert found({"CSRF_TRUSTED_ORIGINS": [APP], **fastauth()}) == []
+    assert "publicsuffixlist" not in sys.modules
 
 
 # --- When they run -------------------------------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 """Whatever the settings are, a check answers with messages: it never raises, and never hides another's."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.conf import settings as django_settings
 from django.test import override_settings
@@ -7,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastauth_django import checks
-from fastauth_django.checks import cors, csrf
+from fastauth_django.checks import cors, csrf, lifetimes
 from fastauth_django.conf import Settings
 from tests.checks.cases import APP, PRIVATE, cache, simple_jwt
 from tests.checks.running import fastauth, found, ids, without
@@ -133,6 +136,14 @@ def test_cache_backend_that_cannot_be_loaded_is_left_to_django(backend):
 @pytest.mark.parametrize("pattern", ["(", 5, b"https://.*"], ids=repr)
 def test_regex_that_does_not_compile_is_left_to_django_cors_headers(pattern):
     assert "W024" not in ids({"CORS_ALLOWED_ORIGIN_REGEXES": [pattern]})
+
+
+def test_lifetimes_beyond_every_date_do_not_make_a_check_raise():
+    assert found(fastauth(**dict.fromkeys(lifetimes.LIFETIMES, timedelta.max))) == []
+
+
+def test_pattern_among_origins_is_left_to_django_cors_headers():
+    assert found({"CORS_ALLOWED_ORIGINS": [re.compile("https://.*")]}) == []
 
 
 def test_project_without_a_urlconf_is_not_told_that_urls_are_missing():
