@@ -18,11 +18,10 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from . import cookies, csrf, sessions
+from . import cookies, csrf, device_protocol, sessions
 from .caching import forbid_storing
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
-from .device_binding import protocol as device_protocol
 from .models import AuthSession
 from .tokens import AccessToken, RefreshToken, SessionToken, TokenPair
 

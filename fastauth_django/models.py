@@ -1,4 +1,4 @@
-"""One signed-in device, one row. Only :mod:`.sessions` and :mod:`.device_binding` write it."""
+"""One signed-in device, one row. Only :mod:`.sessions` and the modules of device binding write it."""
 
 from __future__ import annotations
 

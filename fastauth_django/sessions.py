@@ -22,11 +22,10 @@ from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 from rest_framework_simplejwt.exceptions import InvalidToken
 
-from . import cookies
+from . import cookies, device_rules
 from .client_address import client_address
 from .conf import Delivery, conf
 from .conflicts import until_not_lost, update_if_unchanged, update_in_passing
-from .device_binding import rules as device_rules
 from .exceptions import (
     DeviceBindingRequired,
     DeviceProofRequired,

@@ -4,8 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from . import views
-from .device_binding import views as device_views
+from . import device_views, views
 
 app_name = "fastauth"
 

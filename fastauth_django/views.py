@@ -28,7 +28,7 @@ from .caching import forbid_storing, vary_on_cookie
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .delivery import announce_signed_out, deliver, sign_in, sign_out, update_session_auth_hash
-from .device_binding.browsers import has_idle_refresh_cookie, leave_to_device
+from .device_sessions import has_idle_refresh_cookie, leave_to_device
 from .exceptions import DeviceProofRequired, RefreshTokenRequired, SignUpDisabled, UserInactive, add_code
 from .models import AuthSession, AuthSessionQuerySet
 from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer

@@ -12,7 +12,7 @@ from django.core.signing import TimestampSigner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastauth_django.device_binding.protocol import BIND_SIGNER
+from fastauth_django.device_protocol import BIND_SIGNER
 from fastauth_django.models import AuthSession
 from fastauth_django.signals import device_proof_failed
 from tests.clients import Browser

@@ -11,12 +11,12 @@ PACKAGE = Path(__file__).parents[1] / "fastauth_django"
 FLOORS = [
     {"conf", "signals", "caching", "client_address", "jwk", "exceptions"},
     {"models", "tokens", "conflicts", "error_reports"},
-    {"cookies", "csrf", "device_binding.rules"},
-    {"sessions", "device_binding.protocol"},
+    {"cookies", "csrf", "device_rules"},
+    {"sessions", "device_protocol"},
     {"authentication", "throttling", "delivery", "admin", "management.commands.clear_auth_sessions"},
-    {"serializers", "middleware", "test", "device_binding.browsers", "device_binding.sessions"},
+    {"serializers", "middleware", "test", "device_sessions"},
     {"views"},
-    {"device_binding.views"},
+    {"device_views"},
     {"urls", "checks", "contrib.cors", "contrib.spectacular"},
     {"apps"},
 ]

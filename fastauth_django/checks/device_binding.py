@@ -8,8 +8,8 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from jwt import algorithms
 
+from .. import device_protocol
 from ..conf import conf
-from ..device_binding import protocol
 from . import messages, project
 
 
@@ -32,7 +32,7 @@ def _has_routes() -> bool:
     if project.routes() is None:
         return True  # Django itself reports that there is no URLconf.
     try:
-        protocol.url_of("device-bind")
+        device_protocol.url_of("device-bind")
     except ImproperlyConfigured:
         return False
     return True

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.core import checks
 
 from ..conf import conf
-from ..device_binding.views import DeviceBindView
+from ..device_views import DeviceBindView
 from ..views import AccountView, LogoutView, RefreshView
 from . import messages, project
 from .cookies import PATH

@@ -31,10 +31,9 @@ from rest_framework.views import APIView, exception_handler
 from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.exceptions import AuthenticationFailed
 
-from .. import cookies, exceptions, serializers, views
+from .. import cookies, device_views, exceptions, serializers, views
+from .. import device_protocol as device_binding
 from ..conf import conf
-from ..device_binding import protocol as device_binding
-from ..device_binding import views as device_views
 
 JSON = dict[str, Any]
 

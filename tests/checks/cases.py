@@ -13,7 +13,7 @@ from django.urls import include, path, re_path
 from jwt import algorithms
 
 from fastauth_django import views
-from fastauth_django.device_binding.views import DeviceBindView
+from fastauth_django.device_views import DeviceBindView
 from tests.checks import project
 from tests.checks.running import PRODUCTION, Case, fastauth, json_fastauth, without
 

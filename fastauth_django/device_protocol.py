@@ -1,4 +1,4 @@
-"""The headers, bodies and signatures of the W3C draft "Device Bound Session Credentials" (webappsec-dbsc).
+"""Device binding: the headers, bodies and signatures of the W3C draft (webappsec-dbsc).
 
 Challenges are signed and not stored. The one for a refresh names the session's generation, so the compare-and-set that
 rotates a session spends its challenge too.
@@ -20,11 +20,11 @@ from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, URLResolver, get_resolver, get_urlconf, reverse
 from jwt import algorithms
 
-from ..conf import conf
-from ..cookies import access_cookie
-from ..exceptions import DeviceChallenge, DeviceProofInvalid
-from ..models import AuthSession
-from .rules import TIME_TO_BIND
+from .conf import conf
+from .cookies import access_cookie
+from .device_rules import TIME_TO_BIND
+from .exceptions import DeviceChallenge, DeviceProofInvalid
+from .models import AuthSession
 
 REGISTRATION_HEADER = "Secure-Session-Registration"
 CHALLENGE_HEADER = "Secure-Session-Challenge"

@@ -1,4 +1,10 @@
-"""Which tokens still count for a session that is, or will be, bound to a device."""
+"""Device binding: which tokens still count for a session that is, or will be, bound to a device.
+
+A browser that binds a session makes a key pair in hardware and signs a challenge with it. From then on it renews the
+short-lived access cookie by itself, with a new signature each time. Whoever copies the cookies cannot sign. A reader of
+the rest of the app need not open the four modules of device binding: this one, :mod:`.device_protocol` (the W3C draft),
+:mod:`.device_sessions` (bind and renew) and :mod:`.device_views` (the two routes that browsers call by themselves).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +16,13 @@ from uuid import UUID
 from django.db.models import Q
 from django.http import HttpRequest
 
-from ..client_address import client_address
-from ..conf import conf
-from ..conflicts import update_in_passing
-from ..exceptions import DeviceProofRequired
-from ..models import AuthSession, AuthSessionQuerySet
-from ..signals import device_proof_failed
-from ..tokens import AccessToken, RefreshToken, SessionToken, epoch, present
+from .client_address import client_address
+from .conf import conf
+from .conflicts import update_in_passing
+from .exceptions import DeviceProofRequired
+from .models import AuthSession, AuthSessionQuerySet
+from .signals import device_proof_failed
+from .tokens import AccessToken, RefreshToken, SessionToken, epoch, present
 
 TIME_TO_BIND = timedelta(minutes=1)  # from the answer that asks a browser for its key
 

@@ -11,17 +11,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import InvalidToken
 
-from .. import cookies
-from ..conf import Delivery, conf
-from ..delivery import carried_session_ids
-from ..exceptions import DeviceChallenge, DeviceProofInvalid, TokenInvalid, UserInactive
-from ..models import AuthSession
-from ..tokens import AccessToken
-from ..views import ActView
-from . import protocol
-from .browsers import revoke_if_replaced
-from .rules import report_failed_proof
-from .sessions import bind, device_session, renew
+from . import cookies
+from . import device_protocol as protocol
+from .conf import Delivery, conf
+from .delivery import carried_session_ids
+from .device_rules import report_failed_proof
+from .device_sessions import bind, device_session, renew, revoke_if_replaced
+from .exceptions import DeviceChallenge, DeviceProofInvalid, TokenInvalid, UserInactive
+from .models import AuthSession
+from .tokens import AccessToken
+from .views import ActView
 
 
 class DeviceView(ActView):
