@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.utils.translation import gettext_lazy
 from rest_framework import status
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # simplejwt declares its messages as str, though its own are lazy too.
 _: Any = gettext_lazy
+
+Refusals: TypeAlias = tuple[type[APIException], ...]
 
 
 class InvalidCredentials(AuthenticationFailed):

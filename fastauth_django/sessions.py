@@ -34,6 +34,7 @@ from .exceptions import (
     DeviceProofRequired,
     PasswordChanged,
     RefreshTokenReused,
+    Refusals,
     SessionRevoked,
     TokenExpired,
     TokenInvalid,
@@ -148,6 +149,18 @@ def live_session(token: SessionToken) -> AuthSession:
     if session.device_key is not None:
         _require_device(session, token)
     return session
+
+
+#: What :func:`live_session` raises.
+LIVE_SESSION_REFUSALS: Refusals = (
+    SessionRevoked,
+    TokenInvalid,
+    TokenExpired,
+    UserInactive,
+    PasswordChanged,
+    DeviceProofRequired,
+    DeviceBindingRequired,
+)
 
 
 def device_session(session_id: UUID) -> AuthSession:

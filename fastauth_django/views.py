@@ -15,7 +15,15 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, NotFound, ParseError
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    NotAuthenticated,
+    NotFound,
+    ParseError,
+    Throttled,
+    ValidationError,
+)
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -37,14 +45,22 @@ from .delivery import (
     update_session_auth_hash,
 )
 from .exceptions import (
+    DeviceAlreadyBound,
+    DeviceBindingRequired,
     DeviceChallenge,
     DeviceProofInvalid,
     DeviceProofRequired,
+    InvalidCredentials,
+    PasswordChanged,
     RefreshTokenRequired,
+    RefreshTokenReused,
+    Refusals,
     SessionRevoked,
     SignUpDisabled,
+    TokenExpired,
     TokenInvalid,
     TryAgain,
+    UserExists,
     UserInactive,
 )
 from .models import AuthSession, AuthSessionQuerySet
@@ -61,6 +77,8 @@ class AuthView(APIView):
 
     #: ``"json"`` or ``"cookie"`` for this view alone; ``FASTAUTH["TOKEN_DELIVERY"]`` if None.
     token_delivery: Delivery | None = None
+    #: How this view refuses, beside what REST framework and the CSRF rule refuse everywhere. For the OpenAPI document.
+    refusals: Refusals = ()
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -175,6 +193,8 @@ class ActView(AuthView):
 class RegisterView(ActView):
     """Create an account and sign it in."""
 
+    refusals: Refusals = (SignUpDisabled, UserExists)
+
     @sensitive_variables("validated_data", "attrs", "password")
     def post(self, request: Request) -> Response:
         self.refuse_forgery(request, token_can_be_sent=False)
@@ -205,6 +225,8 @@ class RegisterView(ActView):
 class LoginView(ActView):
     """Sign in with an identifier and a password."""
 
+    refusals: Refusals = (InvalidCredentials, UserInactive, Throttled)
+
     def post(self, request: Request) -> Response:
         self.refuse_forgery(request, token_can_be_sent=False)
         user, remember = self.verified_user()
@@ -221,6 +243,8 @@ class LoginView(ActView):
 
 class RefreshView(ActView):
     """Exchange the refresh token for the next pair. A token that came in a cookie leaves only in cookies."""
+
+    refusals: Refusals = (RefreshTokenRequired, *sessions.LIVE_SESSION_REFUSALS, RefreshTokenReused, TryAgain)
 
     def post(self, request: Request) -> Response:
         sends_refresh_cookie = bool(cookies.refresh_tokens(request))
@@ -340,6 +364,8 @@ class DeviceView(ActView):
 class DeviceBindView(DeviceView):
     """Bind a session to the key of the device that it started on."""
 
+    refusals: Refusals = (NotFound, DeviceProofInvalid, *sessions.LIVE_SESSION_REFUSALS, DeviceAlreadyBound)
+
     def keep_bound(self, request: Request) -> Response:
         if conf.DEVICE_BINDING is None:
             raise NotFound
@@ -372,6 +398,16 @@ class DeviceRefreshView(DeviceView):
 
     Sessions that are bound already are served also where ``DEVICE_BINDING`` was taken back: they have no other way.
     """
+
+    refusals: Refusals = (
+        DeviceProofInvalid,
+        SessionRevoked,
+        TokenExpired,
+        UserInactive,
+        PasswordChanged,
+        DeviceBindingRequired,
+        DeviceChallenge,
+    )
 
     def keep_bound(self, request: Request) -> Response:
         session = sessions.device_session(device_binding.session_id_of(request._request))
@@ -416,6 +452,7 @@ class AccountView(AuthView):
 
     authentication_classes = (CookieJWTAuthentication,)
     permission_classes = (IsAuthenticated,)
+    refusals: Refusals = (NotAuthenticated, *sessions.LIVE_SESSION_REFUSALS)
     #: Whether the request carries a refresh cookie that the device's key has replaced.
     has_idle_refresh_cookie = False
 
@@ -450,6 +487,8 @@ class MeView(AccountView):
 
 class ChangePasswordView(AccountView):
     """Change the password. Every session of before ends, the caller's own too, and a new one begins."""
+
+    refusals: Refusals = (*AccountView.refusals, Throttled)
 
     @sensitive_variables("new_password")
     def post(self, request: Request) -> Response:
@@ -497,6 +536,8 @@ class EndSessionsView(AccountView):
 class SessionView(EndSessionsView):
     """End one of the user's sessions. Another user's is as unknown as one that never was."""
 
+    refusals: Refusals = (*EndSessionsView.refusals, NotFound)
+
     def delete(self, request: Request, session_id: str) -> Response:
         try:
             wanted = UUID(session_id)
@@ -510,6 +551,8 @@ class SessionView(EndSessionsView):
 
 class AllSessionsView(EndSessionsView):
     """End all of the user's sessions, or with ``?keep_current=true`` all others."""
+
+    refusals: Refusals = (*EndSessionsView.refusals, ValidationError)
 
     class Query(serializers.Serializer):
         keep_current = serializers.BooleanField(default=False)
