@@ -17,8 +17,16 @@ from .conf import Delivery, conf
 from .delivery import carried_session_ids
 from .device_rules import report_failed_proof
 from .device_sessions import bind, device_session, renew, revoke_if_replaced
-from .exceptions import DeviceChallenge, DeviceProofInvalid, TokenInvalid, UserInactive
+from .exceptions import (
+    DeviceAlreadyBound,
+    DeviceChallenge,
+    DeviceProofInvalid,
+    Refusals,
+    TokenInvalid,
+    UserInactive,
+)
 from .models import AuthSession
+from .sessions import FIND_LIVE_REFUSALS, LIVE_SESSION_REFUSALS
 from .tokens import AccessToken
 from .views import ActView
 
@@ -51,6 +59,8 @@ class DeviceView(ActView):
 class DeviceBindView(DeviceView):
     """Bind a session to the key of the device that it started on."""
 
+    refusals: Refusals = (NotFound, DeviceProofInvalid, *LIVE_SESSION_REFUSALS, DeviceAlreadyBound)
+
     def keep_bound(self, request: Request) -> Response:
         if conf.DEVICE_BINDING is None:
             raise NotFound
@@ -76,6 +86,8 @@ class DeviceRefreshView(DeviceView):
 
     Sessions that are bound already are also served after ``DEVICE_BINDING`` was switched off: they have no other way.
     """
+
+    refusals: Refusals = (DeviceProofInvalid, *FIND_LIVE_REFUSALS, DeviceChallenge)
 
     def keep_bound(self, request: Request) -> Response:
         session = device_session(protocol.session_id_of(request))

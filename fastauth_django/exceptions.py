@@ -5,7 +5,7 @@ They are REST framework exceptions, so a view may simply raise them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.utils.translation import gettext_lazy
 from rest_framework import status
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # simplejwt declares its messages as str, though its own are lazy too.
 _: Any = gettext_lazy
+
+Refusals: TypeAlias = tuple[type[APIException], ...]
 
 
 class InvalidCredentials(AuthenticationFailed):

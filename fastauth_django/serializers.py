@@ -16,6 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
+from .conf import conf
 from .exceptions import InvalidCredentials, UserExists
 from .models import AuthSession
 from .throttling import verify_credentials
@@ -261,3 +262,66 @@ class SessionSerializer(serializers.ModelSerializer):
     def get_current(self, session: AuthSession) -> bool:
         """Whether this is the session that asks."""
         return bool(session.pk == getattr(self.context["request"].auth, "session_id", None))
+
+
+# --- Bodies that the views write themselves. These describe them, in the OpenAPI document -----------------------------
+
+
+class ErrorSerializer(serializers.Serializer):
+    detail = serializers.CharField(help_text="For people, in their language.")
+    code = serializers.CharField(help_text="For programs.")
+
+
+class MessageSerializer(serializers.Serializer):
+    message = serializers.CharField()
+
+
+class TokensInCookiesSerializer(MessageSerializer):
+    expires_in = serializers.IntegerField(help_text="What is left of the access token's life, in seconds.")
+
+
+class TokensInBodySerializer(serializers.Serializer):
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+    # No choices: drf-spectacular makes a component of each enum, and its name might be the project's.
+    token_type = serializers.RegexField("^bearer$")
+    expires_in = serializers.IntegerField(help_text="What is left of the access token's life, in seconds.")
+
+
+class WithUser(serializers.Serializer):
+    def get_fields(self) -> dict[str, serializers.Field]:
+        user = conf.USER_SERIALIZER(context=self.context)
+        # Without declared fields it may give out anything.
+        return {**super().get_fields(), "user": user if getattr(user, "fields", True) else serializers.DictField()}
+
+
+class TokensInCookiesWithUserSerializer(WithUser, TokensInCookiesSerializer):
+    pass
+
+
+class TokensInBodyWithUserSerializer(WithUser, TokensInBodySerializer):
+    pass
+
+
+class AccountInactiveSerializer(WithUser, MessageSerializer):
+    pass
+
+
+class DeviceScopeSerializer(serializers.Serializer):
+    include_site = serializers.BooleanField()
+
+
+class DeviceCredentialSerializer(serializers.Serializer):
+    type = serializers.CharField()
+    name = serializers.CharField()
+    attributes = serializers.CharField()
+
+
+class DeviceInstructionsSerializer(serializers.Serializer):
+    """JSON session instructions of the DBSC draft."""
+
+    session_identifier = serializers.CharField()
+    refresh_url = serializers.CharField()
+    scope = DeviceScopeSerializer()
+    credentials = DeviceCredentialSerializer(many=True)
+    allowed_refresh_initiators = serializers.ListField(child=serializers.CharField(), required=False)

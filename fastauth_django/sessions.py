@@ -31,6 +31,7 @@ from .exceptions import (
     DeviceProofRequired,
     PasswordChanged,
     RefreshTokenReused,
+    Refusals,
     SessionRevoked,
     TokenExpired,
     TokenInvalid,
@@ -141,11 +142,16 @@ def _user_agent(request: HttpRequest) -> str:
 # --- Look up -------------------------------------------------------------------------------------------------------
 
 
+#: What :func:`find_live` and :func:`live_session` raise.
+FIND_LIVE_REFUSALS: Refusals = (SessionRevoked, DeviceBindingRequired, TokenExpired, UserInactive, PasswordChanged)
+LIVE_SESSION_REFUSALS: Refusals = (*FIND_LIVE_REFUSALS, TokenInvalid, DeviceProofRequired)
+
+
 def live_session(token: SessionToken) -> AuthSession:
     """The session that ``token`` names, with its user, in one query.
 
     Raises the refusal that says why the token opens nothing: one of :func:`find_live`, :class:`TokenInvalid` for a
-    token of another user, :class:`DeviceProofRequired` or :class:`DeviceBindingRequired`.
+    token of another user, or :class:`DeviceProofRequired`.
     """
     session = _find(token.session_id)
     # A token of one user must not open the session of another, however it came to be signed.

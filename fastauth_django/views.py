@@ -15,7 +15,15 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, NotFound, ParseError
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    NotAuthenticated,
+    NotFound,
+    ParseError,
+    Throttled,
+    ValidationError,
+)
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,7 +37,18 @@ from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .delivery import announce_signed_out, deliver, sign_in, sign_out, update_session_auth_hash
 from .device_sessions import has_idle_refresh_cookie, leave_to_device
-from .exceptions import DeviceProofRequired, RefreshTokenRequired, SignUpDisabled, UserInactive, add_code
+from .exceptions import (
+    DeviceProofRequired,
+    InvalidCredentials,
+    RefreshTokenRequired,
+    RefreshTokenReused,
+    Refusals,
+    SignUpDisabled,
+    TryAgain,
+    UserExists,
+    UserInactive,
+    add_code,
+)
 from .models import AuthSession, AuthSessionQuerySet
 from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
 from .signals import user_signed_up
@@ -44,6 +63,8 @@ class AuthView(APIView):
 
     #: ``"json"`` or ``"cookie"`` for this view alone; ``FASTAUTH["TOKEN_DELIVERY"]`` if None.
     token_delivery: Delivery | None = None
+    #: How this view refuses, beside what REST framework and the CSRF rule refuse everywhere. For the OpenAPI document.
+    refusals: Refusals = ()
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -164,6 +185,8 @@ class ActView(AuthView):
 class RegisterView(ActView):
     """Create an account and sign it in."""
 
+    refusals: Refusals = (SignUpDisabled, UserExists)
+
     @sensitive_variables("validated_data", "attrs", "password")
     def post(self, request: Request) -> Response:
         self.refuse_forgery(request, token_can_be_sent=False)
@@ -194,6 +217,8 @@ class RegisterView(ActView):
 class LoginView(ActView):
     """Sign in with an identifier and a password."""
 
+    refusals: Refusals = (InvalidCredentials, UserInactive, Throttled)
+
     def post(self, request: Request) -> Response:
         self.refuse_forgery(request, token_can_be_sent=False)
         user, remember = self.verified_user()
@@ -210,6 +235,8 @@ class LoginView(ActView):
 
 class RefreshView(ActView):
     """Exchange the refresh token for the next pair. A token that came in a cookie leaves only in cookies."""
+
+    refusals: Refusals = (RefreshTokenRequired, *sessions.LIVE_SESSION_REFUSALS, RefreshTokenReused, TryAgain)
 
     def post(self, request: Request) -> Response:
         self.refuse_forgery(request, token_can_be_sent=bool(cookies.refresh_tokens(request)))
@@ -285,6 +312,7 @@ class AccountView(AuthView):
 
     authentication_classes = (CookieJWTAuthentication,)
     permission_classes = (IsAuthenticated,)
+    refusals: Refusals = (NotAuthenticated, *sessions.LIVE_SESSION_REFUSALS)
 
     @property
     def user(self) -> AbstractBaseUser:
@@ -323,6 +351,8 @@ class MeView(AccountView):
 
 class ChangePasswordView(AccountView):
     """Change the password, revoke every session of the user, the caller's own too, and start a new one."""
+
+    refusals: Refusals = (*AccountView.refusals, Throttled)
 
     @sensitive_variables("new_password")
     def post(self, request: Request) -> Response:
@@ -368,6 +398,8 @@ class RevokeSessionsView(AccountView):
 class SessionView(RevokeSessionsView):
     """Revoke one of the user's sessions. Another user's session is a 404, as one that never was."""
 
+    refusals: Refusals = (*RevokeSessionsView.refusals, NotFound)
+
     def delete(self, request: Request, session_id: str) -> Response:
         try:
             wanted = UUID(session_id)
@@ -381,6 +413,8 @@ class SessionView(RevokeSessionsView):
 
 class AllSessionsView(RevokeSessionsView):
     """Revoke all of the user's sessions, or with ``?keep_current=true`` all others."""
+
+    refusals: Refusals = (*RevokeSessionsView.refusals, ValidationError)
 
     class Query(serializers.Serializer):
         keep_current = serializers.BooleanField(default=False)

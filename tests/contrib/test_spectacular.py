@@ -19,6 +19,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from jsonschema import Draft202012Validator, FormatChecker
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.throttling import AnonRateThrottle
@@ -136,6 +137,7 @@ def test_each_operation_says_what_it_is_for(document):
     assert all(operation["summary"] and operation["description"] for operation in described)
     assert len({operation["summary"] for operation in described}) == len(described)
     assert len({operation["operationId"] for operation in described}) == len(described)
+    assert document["paths"]["/auth/sessions"]["get"]["operationId"] == "auth_sessions_list"
 
 
 def test_names_of_components_leave_a_projects_own_alone():
@@ -307,7 +309,7 @@ def test_user_without_declared_fields_is_any_object(settings):
 
     schemas = make_document()["components"]["schemas"]
 
-    assert schemas["AuthTokensInBodyWithUser"]["allOf"][1]["properties"]["user"] == {
+    assert schemas["AuthTokensInBodyWithUser"]["properties"]["user"] == {
         "type": "object",
         "additionalProperties": {},
     }
@@ -391,6 +393,32 @@ def test_method_that_a_project_adds_is_the_projects_to_describe():
 
     assert set(operations["get"]["responses"]) == {"200"}
     assert set(operations["post"]["responses"]) > {"200", "401"}
+
+
+def test_refusals_that_a_project_adds_are_described():
+    class ShopClosed(APIException):
+        status_code = 409
+        default_code = "shop_closed"
+        default_detail = "Closed, {sorry}."
+
+    class ShopLogin(views.LoginView):
+        refusals = (*views.LoginView.refusals, ShopClosed)
+
+    operation = make_document(path("login", ShopLogin.as_view()))["paths"]["/login"]["post"]
+
+    assert codes_of(operation, 409) == {"shop_closed"}
+    assert operation["responses"]["409"]["description"] == "`shop_closed`: Closed, {sorry}."
+    assert codes_of(operation, 401) == {"invalid_credentials", "user_inactive"}
+
+
+def test_view_that_serves_two_routes_describes_each_as_its_own():
+    class Sessions(views.SessionListView, views.AllSessionsView):
+        """The sessions at one address."""
+
+    operations = make_document(path("sessions", Sessions.as_view()))["paths"]["/sessions"]
+
+    assert operations["get"]["summary"] == "List the sessions"
+    assert operations["delete"]["summary"] == "End all sessions"
 
 
 def test_view_of_another_kind_is_the_projects_to_describe():

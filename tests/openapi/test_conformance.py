@@ -48,7 +48,7 @@ ENVIRONMENT = {
     "DEBUG": "0",
     "SECRET_KEY": "for the tests only, and long enough for HS256",
     "ALLOWED_HOSTS": "127.0.0.1",
-    # Nearly every sign-in here fails. The limit's own answer is for tests/test_schema.py.
+    # Nearly every sign-in here fails. The limit's own answer is for tests/contrib/test_spectacular.py.
     "LOGIN_FAILURE_LIMIT": "1000000",
 }
 
