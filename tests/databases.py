@@ -72,6 +72,7 @@ class Server:
 
     driver: str  # module
     driver_package: str
+    extra: str
     url_variable: str
     engine: str
     user: str
@@ -85,17 +86,17 @@ class Server:
     def missing(cls) -> str | None:
         """What this machine lacks, or None if the suite can run on this database."""
         if importlib.util.find_spec(cls.driver) is None:
-            return f"{cls.driver_package} is not installed"
+            return f"{cls.driver_package}, from the extra {cls.extra},"
         absent = [program for program in cls.programs if find(program) is None]
         if absent and not os.environ.get(cls.url_variable):
-            return f"{' and '.join(absent)} not found, and {cls.url_variable} is not set"
+            return f"{' and '.join(absent)}, or a server that {cls.url_variable} names,"
         return None
 
     @classmethod
     def settings(cls) -> dict[str, Any]:
         reason = cls.missing()
         if reason is not None:
-            raise Unavailable(reason)
+            raise Unavailable(f"{reason} is missing")
         if all(find(program) for program in cls.programs):
             server = Server.running = cls()
             server.install()
@@ -169,6 +170,7 @@ class Server:
 class PostgreSQL(Server):
     driver = "psycopg"
     driver_package = "psycopg"
+    extra = "test-all"
     url_variable = "POSTGRES_URL"
     engine = "django.db.backends.postgresql"
     user = "fastauth"
@@ -214,6 +216,7 @@ class PostgreSQL(Server):
 class MariaDB(Server):
     driver = "MySQLdb"
     driver_package = "mysqlclient"
+    extra = "mariadb"
     url_variable = "MYSQL_URL"
     engine = "django.db.backends.mysql"
     user = "root"

@@ -4,7 +4,6 @@ They are built here, or taken from the directory ``FASTAUTH_TEST_DISTRIBUTIONS``
 """
 
 import configparser
-import importlib.util
 import os
 import re
 import shutil
@@ -19,10 +18,10 @@ from pathlib import Path
 import pytest
 
 import fastauth_django
-from tests.browser.engines import is_missing
 from tests.documentation.playing import play
 from tests.documentation.project import Project
 from tests.documentation.test_quick_start import IN_README, signs_up_and_out
+from tests.missing import is_missing, need
 
 pytestmark = pytest.mark.slow
 
@@ -39,8 +38,8 @@ PACKAGE_FILES = [
     "fastauth_django/static/fastauth_django/package.json",
 ]
 METADATA = {"METADATA", "RECORD", "WHEEL", "top_level.txt", "licenses/LICENSE"}
-#: For who works in a checkout, or written by the build.
-NOT_IN_SDIST = {".ci/run", ".editorconfig", ".gitignore"}
+#: For who works in a checkout, and what compares this app with others.
+NOT_IN_SDIST = [".*", "benchmarks/*", "scripts/bench", "scripts/scale", "tests/comparison/*"]
 WRITTEN_BY_BUILD = ["PKG-INFO", "fastauth_django.egg-info/*"]
 
 
@@ -71,8 +70,7 @@ def distributions(tmp_path_factory):
     given = os.environ.get("FASTAUTH_TEST_DISTRIBUTIONS")
     if given:
         return Path(given)
-    if importlib.util.find_spec("build") is None:
-        is_missing("build")
+    need("build")
     # From a copy: building leaves its traces where it is done.
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
     for name in source_files():
@@ -82,9 +80,11 @@ def distributions(tmp_path_factory):
     return built
 
 
-def run(*command):
+def run(*command, cwd=None):
     """Run a command that may need the package index. Shows what it said if it fails."""
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    # Neither the database nor the arguments of this run are the other one's.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("FASTAUTH", "PYTEST"))}
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True)
     if done.returncode and "NewConnectionError" in done.stdout + done.stderr:
         is_missing("the package index")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -105,9 +105,21 @@ def test_wheel_holds_the_package_and_nothing_else(distributions):
 def test_sdist_holds_the_repository_and_nothing_else(distributions):
     with tarfile.open(distributions / f"{NAME}.tar.gz") as sdist:
         names = {member.name.removeprefix(f"{NAME}/") for member in sdist.getmembers() if member.isfile()}
-    names = {name for name in names if not any(fnmatch(name, pattern) for pattern in WRITTEN_BY_BUILD)}
+    left_out = {name for name in source_files() if any(fnmatch(name, pattern) for pattern in NOT_IN_SDIST)}
 
-    assert names == source_files() - NOT_IN_SDIST
+    assert {name for name in names if not any(fnmatch(name, pattern) for pattern in WRITTEN_BY_BUILD)} == (
+        source_files() - left_out
+    )
+
+
+@pytest.mark.parametrize("how", ["--collect-only", pytest.param("--exitfirst", marks=pytest.mark.nightly)])
+def test_quick_tests_pass_in_the_unpacked_sdist(distributions, tmp_path, how):
+    """They are collected, and every night they are run: nothing of them is left out but what they compare with."""
+    with tarfile.open(distributions / f"{NAME}.tar.gz") as sdist:
+        sdist.extractall(tmp_path, filter="data")
+
+    quick = "not slow and not browser and not database and not nightly"
+    run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", quick, how, cwd=tmp_path / NAME)
 
 
 def test_page_of_the_package_is_the_readme(distributions):

@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="keep the report in docs/scaling.md")
     options = parser.parse_args()
     if reason := DurablePostgreSQL.missing():
-        print(f"{reason}. On Debian and Ubuntu: apt-get install postgresql", file=sys.stderr)
+        print(f"{reason} is missing. On Debian and Ubuntu: apt-get install postgresql", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with ExitStack() as stack:

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.browser.engines import CHROMIUM_FLAGS, PATIENCE, ChromiumProfile, ChromiumTab, is_missing
+from tests.browser.engines import CHROMIUM_FLAGS, PATIENCE, ChromiumProfile, ChromiumTab
+from tests.missing import is_missing
 
 FEATURES = [
     "EnableBoundSessionCredentialsSoftwareKeysForManualTesting",

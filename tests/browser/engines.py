@@ -1,7 +1,7 @@
 """Chromium and Firefox behind the same few words: a profile is a cookie jar, a tab shows a page of it."""
 
+import fcntl
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.missing import is_missing, need
 
 FIREFOX_DRIVER = Path(__file__).parent / "firefox"
 ENGINES = ["chromium", "firefox"]
@@ -24,13 +24,6 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-def is_missing(what: str) -> None:
-    """Skip, and say why in the summary; fail where everything is required."""
-    if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1":
-        pytest.fail(f"{what} is missing, and FASTAUTH_REQUIRE_ALL is set", pytrace=False)
-    pytest.skip(f"{what} is missing")
 
 
 @dataclass(frozen=True)
@@ -255,10 +248,9 @@ def start_chromium(directory: Path, ports: dict[str, int]) -> tuple[Chromium, Ca
     """Chromium, and what ends it and its driver."""
     if shutil.which("chromium") is None:
         is_missing("Chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        is_missing("Playwright for Python")
+    need("playwright")
+    from playwright.sync_api import sync_playwright
+
     playwright = sync_playwright().start()
     try:
         chromium = Chromium(playwright, directory, ports)
@@ -279,10 +271,12 @@ def start_firefox() -> Firefox:
         is_missing("Firefox ESR")
     if shutil.which("node") is None:
         is_missing("node")
-    if not (FIREFOX_DRIVER / "node_modules/puppeteer-core").is_dir():
-        if shutil.which("npm") is None:
-            is_missing("puppeteer-core, and npm to install it,")
-        install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-        if subprocess.run(install, cwd=FIREFOX_DRIVER, capture_output=True).returncode:
-            is_missing("puppeteer-core, and the network to install it,")
+    with (FIREFOX_DRIVER / "package.json").open() as manifest:
+        fcntl.flock(manifest, fcntl.LOCK_EX)  # tests on another core may be about to install it too
+        if not (FIREFOX_DRIVER / "node_modules/puppeteer-core").is_dir():
+            if shutil.which("npm") is None:
+                is_missing("puppeteer-core, and npm to install it,")
+            install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
+            if subprocess.run(install, cwd=FIREFOX_DRIVER, capture_output=True).returncode:
+                is_missing("puppeteer-core, and the network to install it,")
     return Firefox(executable, FIREFOX_DRIVER)

@@ -10,6 +10,7 @@ from tests.browser import attacks
 from tests.browser.example import (
     Example,
     add_note,
+    expect,
     expect_signed_in,
     expect_signed_out,
     sign_in,
@@ -20,8 +21,6 @@ from tests.browser.servers import free_port
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.browser
-
-expect = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is missing").expect
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tests.documentation.pages import ROOT, page
+from tests.missing import need
 
 COMPARISON = page("docs/comparison.md")
 ROWS = [
@@ -22,6 +23,7 @@ ROWS = [
 
 @pytest.mark.slow
 def test_column_of_this_app_is_what_it_does():
+    need("tests.comparison", source="the repository")
     done = subprocess.run(
         [sys.executable, "-m", "tests.comparison", "fastauth"], cwd=ROOT, capture_output=True, text=True
     )

@@ -1,10 +1,8 @@
 """Guessing passwords: an answer tells nothing about who has an account, and the limit holds when many guess at once."""
 
-import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -16,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.clients import Browser
 from tests.databases import find
 from tests.factories import identifier_for, make_account
+from tests.missing import is_missing, need
 from tests.redis_server import Redis
 
 IDENTIFIER = get_user_model().USERNAME_FIELD
@@ -125,11 +124,9 @@ def test_a_guess_at_the_current_password_is_limited_like_one_at_the_door(clock, 
 
 @pytest.fixture
 def redis(settings):
-    found = {"redis-server": find("redis-server"), "redis (Python)": find_spec("redis")}
-    missing = [name for name, where in found.items() if where is None]
-    if missing:
-        reason = f"{' and '.join(missing)} not installed"
-        pytest.fail(reason) if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1" else pytest.skip(reason)
+    need("redis")
+    if find("redis-server") is None:
+        is_missing("redis-server")
     server = Redis()
     server.start()
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": server.url}}
@@ -175,6 +172,7 @@ def guess_at_once(identifiers: list[str]) -> Counter:
         return Counter(crowd.map(wait_and_guess, identifiers))
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("limit", [1, 5])
 def test_the_limit_holds_when_fifty_guess_at_once(redis, settings, verified, limit):
     settings.FASTAUTH = {**settings.FASTAUTH, "LOGIN_FAILURE_LIMIT": limit}
@@ -185,6 +183,7 @@ def test_the_limit_holds_when_fifty_guess_at_once(redis, settings, verified, lim
     assert verified == {identifier_for("ada"): limit}
 
 
+@pytest.mark.database
 def test_the_limit_of_an_address_holds_when_fifty_accounts_are_sprayed_at_once(redis, settings, verified):
     settings.FASTAUTH = {**settings.FASTAUTH, "LOGIN_FAILURE_LIMIT": 1}
 
@@ -194,6 +193,7 @@ def test_the_limit_of_an_address_holds_when_fifty_accounts_are_sprayed_at_once(r
     assert sum(verified.values()) == 20
 
 
+@pytest.mark.database
 def test_a_count_on_redis_ends_with_its_window(redis, verified, settings):
     settings.FASTAUTH = {**settings.FASTAUTH, "LOGIN_FAILURE_WINDOW": 300}
     guess_at_once([identifier_for("ada")] * 10)
@@ -205,6 +205,7 @@ def test_a_count_on_redis_ends_with_its_window(redis, verified, settings):
     assert all(0 < life <= 300 for life in lives), "a count without an end would lock its account out for ever"
 
 
+@pytest.mark.database
 def test_success_resets_the_count_on_redis(redis, account):
     identifier, password = account.credentials.values()
     for _round in range(2):
@@ -212,6 +213,7 @@ def test_success_resets_the_count_on_redis(redis, account):
         assert guess(identifier, password).status_code == 200
 
 
+@pytest.mark.database
 def test_sign_in_goes_on_when_redis_dies(redis, account, caplog):
     identifier, password = account.credentials.values()
     assert guess(identifier).status_code == 401

@@ -288,7 +288,12 @@ BARE_VARIABLES = {
     "FallbackTokenBackend.decode: token",
     "CookieSpec.morsel: value",
 }
-CASES = [(fault, route) for fault, (_make, routes) in FAULTS.items() for route in routes]
+#: Each fault in one request, and in the others as well in the whole suite.
+CASES = [
+    pytest.param(fault, route, id=f"{fault}-{route}", marks=[] if route == routes[0] else pytest.mark.slow)
+    for fault, (_make, routes) in FAULTS.items()
+    for route in routes
+]
 
 
 # --- What is tried while it does -----------------------------------------------------------------------------------
@@ -455,7 +460,7 @@ def failed(tools: Tools, clients: SimpleNamespace, fault: str, route: str) -> Le
     return Leaks(text, frames)
 
 
-@pytest.mark.parametrize(("fault", "route"), CASES, ids=[f"{fault}-{route}" for fault, route in CASES])
+@pytest.mark.parametrize(("fault", "route"), CASES)
 class TestNothingLeaksWhenSomethingFails:
     def test_on_the_debug_page(self, tools, clients, fault, route):
         tools.settings.DEBUG = True

@@ -16,15 +16,16 @@ def named_in(text: str) -> set[str]:
     return set(re.findall(r"`(test_\w+)`", text))
 
 
-def written_in(path: Path) -> set[str]:
-    functions = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+@pytest.fixture(scope="module")
+def written() -> set[str]:
+    """The names of all tests."""
+    modules = (ast.parse(path.read_text()) for path in (ROOT / "tests").rglob("*.py"))
+    functions = (node for module in modules for node in ast.walk(module) if isinstance(node, ast.FunctionDef))
     return {function.name for function in functions if function.name.startswith("test_")}
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-def test_every_test_that_a_threat_names_exists(title):
-    written = set().union(*(written_in(path) for path in (ROOT / "tests").rglob("*.py")))
-
+def test_every_test_that_a_threat_names_exists(title, written):
     assert named_in(SECTIONS[title]) <= written
 
 

@@ -102,6 +102,7 @@ def test_refresh_costs_two_queries(signed_in, django_assert_num_queries):
         assert refresh(signed_in).status_code == 200
 
 
+@pytest.mark.slow
 def test_thousand_refreshes_leave_one_row(signed_in):
     for _round in range(1_000):
         assert refresh(signed_in).status_code == 200
