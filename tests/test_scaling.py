@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.pages import ROOT
 from benchmarks.scale.servers import missing
-from tests.browser.certificate import write_certificate
+from tests.browser.certificate import Authority
 from tests.browser.engines import is_missing
 from tests.browser.servers import Server, migrate
 from tests.databases import PostgreSQL
@@ -55,7 +55,7 @@ def template(tmp_path_factory):
 def serve(template, tmp_path):
     """``serve()`` starts the example over TLS; ``serve(port=…)`` starts it again on the same database."""
     database = shutil.copy(template, tmp_path / "db.sqlite3")
-    certificate = write_certificate(tmp_path / "certificate.pem")
+    certificate = Authority(tmp_path).certificate
     environment = {**ENVIRONMENT, "DATABASE_URL": f"sqlite:///{database}?timeout=30"}
     with ExitStack() as stack:
 
