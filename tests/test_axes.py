@@ -4,7 +4,6 @@ Its app, middleware and backend have to be in the settings before Django starts,
 own: ``tests/integration/axes_scenario.py`` with ``tests/integration/axes_settings.py``.
 """
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -12,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.needs import need
+
 ROOT = Path(__file__).parent.parent
 SETTINGS = "tests.integration.axes_settings"
 
 
 @pytest.mark.slow
 def test_django_axes_works_beside_this_app_unchanged():
-    if importlib.util.find_spec("axes") is None:
-        reason = "django-axes is not installed"
-        pytest.fail(reason) if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1" else pytest.skip(reason)
+    need("axes")
     # Neither the database nor the arguments of this run are the other one's.
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("FASTAUTH_TEST", "PYTEST"))

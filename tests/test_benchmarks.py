@@ -3,7 +3,6 @@
 Times are never asserted: they are this machine's.
 """
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -14,7 +13,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.contenders import CONTENDERS
-from tests.browser.engines import is_missing
+from tests.needs import need
 
 ROOT = Path(__file__).parent.parent
 REFRESHES = 20
@@ -43,9 +42,7 @@ ROWS = {
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
     """The directory that a quick run on SQLite has written."""
-    for module in ("dj_rest_auth", "knox", "psycopg"):
-        if importlib.util.find_spec(module) is None:
-            is_missing(module)
+    need("dj_rest_auth", "knox", "psycopg")
     directory = tmp_path_factory.mktemp("bench")
     command = [sys.executable, "-m", "benchmarks", "--quick", "--database", "sqlite", "--output", directory]
     done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)

@@ -4,7 +4,6 @@ They are built here, or taken from the directory ``FASTAUTH_TEST_DISTRIBUTIONS``
 """
 
 import configparser
-import importlib.util
 import os
 import re
 import shutil
@@ -19,10 +18,10 @@ from pathlib import Path
 import pytest
 
 import fastauth_django
-from tests.browser.engines import is_missing
 from tests.documentation.playing import play
 from tests.documentation.project import Project
 from tests.documentation.test_quick_start import IN_README, signs_up_and_out
+from tests.needs import is_missing, need
 
 pytestmark = pytest.mark.slow
 
@@ -71,8 +70,7 @@ def distributions(tmp_path_factory):
     given = os.environ.get("FASTAUTH_TEST_DISTRIBUTIONS")
     if given:
         return Path(given)
-    if importlib.util.find_spec("build") is None:
-        is_missing("build")
+    need("build")
     # From a copy: building leaves its traces where it is done.
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
     for name in source_files():

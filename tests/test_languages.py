@@ -17,8 +17,8 @@ from rest_framework.exceptions import APIException
 import fastauth_django
 from fastauth_django import exceptions
 from fastauth_django.models import AuthSession
-from tests.browser.engines import is_missing
 from tests.documentation.pages import page
+from tests.needs import is_missing
 
 PACKAGE = Path(fastauth_django.__file__).parent
 LANGUAGES = ["de", "es", "fr", "ja", "zh_Hans"]

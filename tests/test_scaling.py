@@ -1,6 +1,5 @@
 """The load generator sees what goes wrong, and the two runs of docs/scaling.md work, in miniature. Nothing is timed."""
 
-import importlib.util
 import json
 import os
 import re
@@ -15,10 +14,10 @@ import pytest
 from benchmarks.pages import ROOT
 from benchmarks.scale.servers import missing
 from tests.browser.certificate import Authority
-from tests.browser.engines import is_missing
 from tests.browser.servers import Server, migrate
 from tests.databases import PostgreSQL
 from tests.documentation.pages import page
+from tests.needs import cannot_run, is_missing, need
 
 pytestmark = pytest.mark.slow
 
@@ -40,9 +39,7 @@ ENVIRONMENT = {
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     """A database with the accounts of the people."""
-    for package in ("whitenoise", "dj_database_url"):
-        if importlib.util.find_spec(package) is None:
-            is_missing(package)
+    need("whitenoise", "dj_database_url")
     database = tmp_path_factory.mktemp("scaling") / "template.sqlite3"
     environment = {**ENVIRONMENT, "DATABASE_URL": f"sqlite:///{database}"}
     migrate(environment)
@@ -177,9 +174,7 @@ def test_settings_of_the_page_are_those_that_are_run():
 @pytest.mark.database
 def test_deployment_under_load_loses_nobody(tmp_path):
     """The whole of ``./scripts/scale``: several workers behind nginx, the peer, and every misfortune."""
-    for package in ("gunicorn", "dj_rest_auth", "redis", "psycopg"):
-        if importlib.util.find_spec(package) is None:
-            is_missing(package)
+    need("gunicorn", "dj_rest_auth", "redis", "psycopg")
     if packages := missing():
         is_missing(" and ".join(packages))
     options = ["--people=40", "--workers=2", "--seconds=6"]
@@ -201,7 +196,7 @@ def test_deployment_under_load_loses_nobody(tmp_path):
 @pytest.mark.database
 def test_growth_is_measured_and_plans_are_those_of_the_page(tmp_path):
     if reason := PostgreSQL.missing():
-        is_missing(reason)
+        cannot_run(reason)
     options = ["--sessions", 200, 3000, "--dead", 500, "--samples", 20, "--seconds", 1]
 
     run(sys.executable, "-m", "benchmarks.growth", *options, "--json", tmp_path / "seen.json")

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.certificate import Authority
-from tests.browser.engines import CHROMIUM_FLAGS, PATIENCE, ChromiumProfile, ChromiumTab, is_missing
+from tests.browser.engines import CHROMIUM_FLAGS, PATIENCE, ChromiumProfile, ChromiumTab
+from tests.needs import is_missing
 
 FEATURES = [
     "EnableBoundSessionCredentialsSoftwareKeysForManualTesting",

@@ -1,7 +1,6 @@
 """Chromium and Firefox behind the same few words: a profile is a cookie jar, a tab shows a page of it."""
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.needs import is_missing
 
 FIREFOX_DRIVER = Path(__file__).parent / "firefox"
 ENGINES = ["chromium", "firefox"]
@@ -24,13 +23,6 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-def is_missing(what: str) -> None:
-    """Skip, and say why in the summary; fail where everything is required."""
-    if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1":
-        pytest.fail(f"{what} is missing, and FASTAUTH_REQUIRE_ALL is set", pytrace=False)
-    pytest.skip(f"{what} is missing")
 
 
 @dataclass(frozen=True)

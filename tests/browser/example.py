@@ -1,14 +1,13 @@
 """The example project, started for a test, and what a person does on its page."""
 
-import importlib.util
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.browser.engines import is_missing
 from tests.browser.servers import ROOT, Server, Servers, migrate
 from tests.factories import PASSWORD
+from tests.needs import need
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is missing").expect
 
@@ -25,9 +24,7 @@ class Example:
     """Starts the example with more variables in its environment, each time with an empty database."""
 
     def __init__(self, servers: Servers, directory: Path) -> None:
-        for package in ("whitenoise", "dj_database_url", "drf_spectacular_sidecar"):
-            if importlib.util.find_spec(package) is None:
-                is_missing(package)
+        need("whitenoise", "dj_database_url", "drf_spectacular_sidecar")
         self.servers, self.directory = servers, directory
         self.template = directory / "template.sqlite3"
         migrate({**ENVIRONMENT, "DATABASE_URL": f"sqlite:///{self.template}"})

@@ -1,12 +1,10 @@
 """An OAuth provider on another site sends the browser back: who is signed in on the page after that?"""
 
-import importlib.util
-
 import pytest
 
-from tests.browser.engines import is_missing
 from tests.integration.project import Project
 from tests.integration.provider import PERSON, SECRET, Provider
+from tests.needs import need
 
 pytestmark = pytest.mark.browser
 
@@ -54,8 +52,7 @@ def provider(certificate):
 @pytest.fixture(scope="module")
 def serve(provider, certificate, tmp_path_factory):
     """The project of the documentation's page on https://app.example.test, once for each choice of SameSite."""
-    if importlib.util.find_spec("allauth") is None:
-        is_missing("django-allauth")
+    need("allauth")
     servers = {}
 
     def serve(samesite, session_samesite="Lax"):

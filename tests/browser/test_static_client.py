@@ -1,20 +1,17 @@
 """A page of a project whose static files WhiteNoise serves: its import of the client works."""
 
-import importlib.util
-
 import pytest
 
-from tests.browser.engines import is_missing
 from tests.factories import PASSWORD
 from tests.integration.project import Project
+from tests.needs import need
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def server(certificate, tmp_path):
-    if importlib.util.find_spec("whitenoise") is None:
-        is_missing("WhiteNoise")
+    need("whitenoise")
     project = Project(tmp_path / "project").follow("quickstart.md").follow("integrations/static-client.md")
     project.configure("ALLOWED_HOSTS = ['app.example.test']")
     project.manage("collectstatic", "--no-input", "--ignore", "admin", "--ignore", "rest_framework")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import CONNECTION_VARIABLE, KINDS
+from tests.needs import cannot_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.database]
 
@@ -26,11 +27,8 @@ OTHERS = [
 
 @pytest.mark.parametrize(("kind", "isolation"), OTHERS, ids=[", ".join(other) for other in OTHERS])
 def test_races(kind, isolation):
-    lack = KINDS[kind].missing()
-    if lack is not None and os.environ.get("FASTAUTH_REQUIRE_ALL") == "1":
-        pytest.fail(lack)
-    if lack is not None:
-        pytest.skip(lack)
+    if lack := KINDS[kind].missing():
+        cannot_run(lack)
     environment = {**os.environ, "FASTAUTH_TEST_DATABASE": kind, "FASTAUTH_TEST_ISOLATION": isolation}
     del environment[CONNECTION_VARIABLE]
     here = Path(__file__)

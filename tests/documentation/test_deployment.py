@@ -9,9 +9,9 @@ import subprocess
 import pytest
 
 from tests.browser.certificate import Authority
-from tests.browser.engines import is_missing
 from tests.browser.servers import free_port
 from tests.documentation.pages import page
+from tests.needs import is_missing
 
 pytestmark = pytest.mark.slow
 

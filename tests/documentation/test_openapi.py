@@ -1,11 +1,9 @@
 """docs/openapi.md: its settings and routes make a document without a warning, and a page that shows it."""
 
-import importlib.util
-
 import pytest
 
-from tests.browser.engines import is_missing
 from tests.documentation.pages import page
+from tests.needs import need
 
 pytestmark = pytest.mark.slow
 
@@ -17,9 +15,7 @@ SETTINGS, URLS = OPENAPI.take("python", under="OpenAPI")
 
 @pytest.fixture
 def project(make_project):
-    for package in ("drf_spectacular", "drf_spectacular_sidecar"):
-        if importlib.util.find_spec(package) is None:
-            is_missing(package)
+    need("drf_spectacular", "drf_spectacular_sidecar")
     project = make_project(SETTINGS.code)
     project.append(project.urls, URLS.code)
     return project

@@ -1,10 +1,8 @@
 """Guessing passwords: an answer tells nothing about who has an account, and the limit holds when many guess at once."""
 
-import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -16,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.clients import Browser
 from tests.databases import find
 from tests.factories import identifier_for, make_account
+from tests.needs import is_missing, need
 from tests.redis_server import Redis
 
 IDENTIFIER = get_user_model().USERNAME_FIELD
@@ -125,11 +124,9 @@ def test_a_guess_at_the_current_password_is_limited_like_one_at_the_door(clock, 
 
 @pytest.fixture
 def redis(settings):
-    found = {"redis-server": find("redis-server"), "redis (Python)": find_spec("redis")}
-    missing = [name for name, where in found.items() if where is None]
-    if missing:
-        reason = f"{' and '.join(missing)} not installed"
-        pytest.fail(reason) if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1" else pytest.skip(reason)
+    need("redis")
+    if find("redis-server") is None:
+        is_missing("redis-server")
     server = Redis()
     server.start()
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": server.url}}

@@ -1,25 +1,11 @@
 """Projects and servers of this folder's tests. Each runs in a process of its own, with the real packages."""
 
-import importlib.util
-import os
 from contextlib import ExitStack
 
 import pytest
 
 from tests.integration.project import Project
 from tests.integration.visitor import Visitor
-
-
-@pytest.fixture(scope="session")
-def need():
-    """``need("allauth")``: skip what that package is missing for; fail where everything is required."""
-
-    def need(package: str) -> None:
-        if importlib.util.find_spec(package) is None:
-            reason = f"{package} is not installed"
-            pytest.fail(reason) if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1" else pytest.skip(reason)
-
-    return need
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.integration.provider import PERSON, SECRET, Provider
+from tests.needs import need
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,7 @@ def provider():
 
 
 @pytest.fixture(scope="module")
-def make_site(need, make_project, provider):
+def make_site(make_project, provider):
     def make_site():
         need("allauth")
         project = make_project(IDP_SECRET=SECRET).follow("quickstart.md").follow(PAGE)

@@ -6,6 +6,7 @@ import pytest
 
 from fastauth_django.conf import Settings
 from tests.integration.project import setting_names, table
+from tests.needs import need
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +17,7 @@ SAME_KEY = 'SECRET_KEY = "of the project, before and after, and long enough for 
 
 
 @pytest.fixture(scope="module")
-def before(need, make_project, serve):
+def before(make_project, serve):
     need("dj_rest_auth")
     project = make_project().follow(PAGE, "Where you come from").configure(SAME_KEY)
     return serve(project, "migrate", users={"ada": PASSWORD, "bob": PASSWORD})

@@ -13,6 +13,7 @@ from fastauth_django.conf import Settings
 from tests.browser.servers import ROOT
 from tests.integration.project import setting_names, table
 from tests.integration.visitor import Visitor
+from tests.needs import need
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +52,7 @@ def database(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def before(need, database):
+def before(database):
     """FastAuth, and Ada's account there."""
     need("fastauth")
     site = FastAuthSite(database)
@@ -64,7 +65,7 @@ def before(need, database):
 
 
 @pytest.fixture(scope="module")
-def after(need, make_project, before, database, serve):
+def after(make_project, before, database, serve):
     """The Django project, with FastAuth's accounts."""
     need("argon2")
     project = make_project(FASTAUTH_SECRET=SECRET).follow(PAGE)

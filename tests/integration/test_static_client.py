@@ -4,11 +4,13 @@ import re
 
 import pytest
 
+from tests.needs import need
+
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def server(need, make_project, serve):
+def server(make_project, serve):
     need("whitenoise")
     project = make_project().follow("quickstart.md").follow("integrations/static-client.md")
     project.configure("ALLOWED_HOSTS = ['127.0.0.1']")

@@ -3,7 +3,6 @@
 The requests are the same in each run.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -12,8 +11,8 @@ import sys
 
 import pytest
 
-from tests.browser.engines import is_missing
 from tests.browser.servers import ROOT, Server, migrate
+from tests.needs import need
 
 pytestmark = pytest.mark.slow
 
@@ -56,9 +55,7 @@ ENVIRONMENT = {
 @pytest.fixture(scope="module", params=["cookie", "json"])
 def example(request, tmp_path_factory):
     """The example project in one of the deliveries, and an account in it."""
-    for package in ("drf_spectacular_sidecar", "dj_database_url", "whitenoise", "schemathesis"):
-        if importlib.util.find_spec(package) is None:
-            is_missing(package)
+    need("drf_spectacular_sidecar", "dj_database_url", "whitenoise", "schemathesis")
     directory = tmp_path_factory.mktemp("openapi")
     database = directory / "database.sqlite3"
     environment = {**ENVIRONMENT, "TOKEN_DELIVERY": request.param, "DATABASE_URL": f"sqlite:///{database}"}
