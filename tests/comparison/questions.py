@@ -36,9 +36,11 @@ Question = Callable[[Peer], str]
 QUESTIONS: dict[str, Question] = {}
 
 
-def asks(text: str) -> Callable[[Question], Question]:
+def asks(text: str, *of: str) -> Callable[[Question], Question]:
+    """Ask this of every peer whose attributes ``of`` are all true."""
+
     def register(question: Question) -> Question:
-        QUESTIONS[text] = question
+        QUESTIONS[text] = lambda peer: question(peer) if all(getattr(peer, each) for each in of) else NOT_APPLICABLE
         return question
 
     return register
@@ -89,10 +91,8 @@ def works(device: Device) -> bool:
 # --- A browser's credential ----------------------------------------------------------------------------------------
 
 
-@asks("A browser's credential is in HttpOnly cookies only: none in the answer to a sign-in")
+@asks("A browser's credential is in HttpOnly cookies only: none in the answer to a sign-in", "uses_cookies")
 def hidden_from_script(peer: Peer) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
     device = Device(peer)
     answer = device.sign_in()
     hidden = all(morsel["httponly"] for name, morsel in answer.cookies.items() if name != "csrftoken")
@@ -105,10 +105,8 @@ def not_stored(peer: Peer) -> str:
     return yes("no-store" in Device(peer).sign_in().headers.get("Cache-Control", ""))
 
 
-@asks("Signing in works while a garbage cookie lies in the jar")
+@asks("Signing in works while a garbage cookie lies in the jar", "uses_cookies")
 def garbage_locks_nobody_out(peer: Peer) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
     device = signed_in(peer)
     for morsel in device.cookies.values():
         morsel.set(morsel.key, "garbage", "garbage")
@@ -116,45 +114,37 @@ def garbage_locks_nobody_out(peer: Peer) -> str:
     return YES if answer.status_code == 200 else f"no: {answer.status_code}"
 
 
-@asks("A forged cross-site POST to sign out is refused")
+@asks("A forged cross-site POST to sign out is refused", "uses_cookies")
 def forged_sign_out(peer: Peer) -> str:
     return forged(peer, Device.sign_out)
 
 
-@asks("A forged cross-site POST to refresh is refused")
+@asks("A forged cross-site POST to refresh is refused", "uses_cookies", "refreshes")
 def forged_refresh(peer: Peer) -> str:
-    if not peer.refreshes:
-        return NOT_APPLICABLE
     return forged(peer, Device.refresh)
 
 
-@asks("A forged cross-site POST to sign in is refused (login CSRF)")
+@asks("A forged cross-site POST to sign in is refused (login CSRF)", "uses_cookies")
 def forged_sign_in(peer: Peer) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
     return yes(Device(peer, enforce_csrf_checks=True).sign_in(**FORGED).status_code == 403)
 
 
 def forged(peer: Peer, act: Callable[..., Any]) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
     answer = act(signed_in(peer).clone(enforce_csrf_checks=True), **FORGED)
     return YES if answer.status_code == 403 else f"no: {answer.status_code}"
 
 
-@asks("A page has to send a CSRF token")
+@asks("A page has to send a CSRF token", "uses_cookies")
 def needs_csrf_token(peer: Peer) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
     same_origin = {"HTTP_ORIGIN": "http://testserver", "HTTP_SEC_FETCH_SITE": "same-origin"}
     device = signed_in(peer).clone(enforce_csrf_checks=True)
     return yes(device.post("/protected", **same_origin).status_code == 403)
 
 
-@asks("One project serves browsers by cookie and apps by header, each with all it needs to stay signed in")
+@asks(
+    "One project serves browsers by cookie and apps by header, each with all it needs to stay signed in", "uses_cookies"
+)
 def browsers_and_apps(peer: Peer) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
     browser, app = signed_in(peer), Device(peer)
     peer.sign_in_app(app)
     return yes(works(browser) and works(app) and not app.cookies)
@@ -196,30 +186,24 @@ def sessions_over_http(peer: Peer) -> str:
 # --- Refreshing -----------------------------------------------------------------------------------------------------
 
 
-@asks("Two tabs that refresh with the same token, one after the other: both stay signed in")
+@asks("Two tabs that refresh with the same token, one after the other: both stay signed in", "refreshes")
 def tabs(peer: Peer) -> str:
-    if not peer.refreshes:
-        return NOT_APPLICABLE
     first = signed_in(peer)
     second = first.clone()
     one, other = first.refresh(), second.refresh()
     return yes((one.status_code, other.status_code) == (200, 200) and works(first) and works(second))
 
 
-@asks("A refresh token from two refreshes ago is refused")
+@asks("A refresh token from two refreshes ago is refused", "refreshes")
 def old_token_is_refused(peer: Peer) -> str:
-    if not peer.refreshes:
-        return NOT_APPLICABLE
     owner = signed_in(peer)
     thief = owner.clone()
     assert [owner.refresh().status_code for _refresh in range(2)] == [200, 200]
     return yes(thief.refresh().status_code != 200)
 
 
-@asks("And ends the session of whoever holds the newer one, since one of the two is a thief")
+@asks("And ends the session of whoever holds the newer one, since one of the two is a thief", "refreshes")
 def reuse_ends_the_session(peer: Peer) -> str:
-    if not peer.refreshes:
-        return NOT_APPLICABLE
     owner = signed_in(peer)
     thief = owner.clone()
     owner.refresh()
