@@ -1,4 +1,4 @@
-"""What the reports of the three runs share: tables, numbers, and their place in a page of the documentation."""
+"""What the reports of all runs share: tables, numbers, and their place in a page of the documentation."""
 
 from __future__ import annotations
 

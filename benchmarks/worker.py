@@ -32,7 +32,8 @@ from typing import Any, NamedTuple
 import django
 from django.conf import settings
 
-from benchmarks.contenders import CONTENDERS, PASSWORD, USERS, Call, Contender, Device
+from benchmarks.contenders import CONTENDERS, PASSWORD, USERS, Contender, Device
+from benchmarks.packages import Call
 
 HOST = "api.example.test"
 #: What a browser says with every request, to whichever server.

@@ -7,10 +7,12 @@ import pytest
 import time_machine
 from django.core.cache import cache
 from packaging.requirements import Requirement
+from rest_framework.response import Response
 
 from tests.clients import Browser, NativeApp
+from tests.devices import Device, bind_on_sign_in
 from tests.factories import Account, make_account
-from tests.missing import is_missing
+from tests.missing import cannot_run
 
 #: A whole second, so that lifetimes come out as round numbers.
 NOW = "2026-06-01T12:00:00Z"
@@ -27,7 +29,7 @@ def pytest_runtest_setup(item):
     for marker in item.iter_markers("needs"):
         [requirement] = map(Requirement, marker.args)
         if not requirement.specifier.contains(installed := version(requirement.name), prereleases=True):
-            is_missing(f"{requirement} (not {installed})")
+            cannot_run(f"needs {requirement}, and {installed} is installed")
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +67,41 @@ def signed_in(browser, account) -> Browser:
     """Ada's browser, signed in."""
     assert browser.sign_in(account).status_code == 200
     return browser
+
+
+@pytest.fixture
+def device_binding(settings):
+    """The server asks browsers to bind their sessions to their device."""
+    settings.FASTAUTH = {**settings.FASTAUTH, "DEVICE_BINDING": "optional"}
+
+
+@pytest.fixture
+def offer(device_binding, browser, account, clock) -> Response:
+    """The answer of a sign-in, which asks the browser for a key."""
+    return browser.sign_in(account)
+
+
+@pytest.fixture
+def device(browser, offer) -> Device:
+    """The device that the browser's session is bound to."""
+    return bind_on_sign_in(browser, offer)
+
+
+@pytest.fixture
+def between(settings):
+    """``between(act)``: have ``act`` happen between the read and the compare-and-set of the next request."""
+
+    def schedule(act):
+        acts = [act]
+
+        def claims_hook(user, claims):
+            if acts:
+                acts.pop()()
+            return claims
+
+        settings.FASTAUTH = {**settings.FASTAUTH, "TOKEN_CLAIMS": claims_hook}
+
+    return schedule
 
 
 @pytest.fixture

@@ -2,15 +2,20 @@
 
 import importlib.util
 import os
+from typing import NoReturn
 
 import pytest
 
 
-def is_missing(what: str) -> None:
+def cannot_run(reason: str) -> NoReturn:
     """Skip, and say why in the summary. With ``FASTAUTH_REQUIRE_ALL=1``, as CI has it, fail."""
     if os.environ.get("FASTAUTH_REQUIRE_ALL") == "1":
-        pytest.fail(f"{what} is missing, and FASTAUTH_REQUIRE_ALL is set", pytrace=False)
-    pytest.skip(f"{what} is missing", allow_module_level=True)
+        pytest.fail(f"{reason}, and FASTAUTH_REQUIRE_ALL is set", pytrace=False)
+    pytest.skip(reason, allow_module_level=True)
+
+
+def is_missing(what: str) -> NoReturn:
+    cannot_run(f"{what} is missing")
 
 
 def need(*modules: str, source: str = "the extra test-all") -> None:

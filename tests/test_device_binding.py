@@ -20,24 +20,14 @@ from tests.devices import Device, bind, bind_on_sign_in, challenge_of_sign_in, r
 from tests.hostile.forging import base64url, claims_of, decoded, header_of, hmac_signed
 from tests.reading import listening
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("device_binding")]
 
 HEADER = {"alg": "ES256", "typ": "dbsc+jwt"}
 
 
-@pytest.fixture(autouse=True)
-def _optional(settings):
-    settings.FASTAUTH = {**settings.FASTAUTH, "DEVICE_BINDING": "optional"}
-
-
 @pytest.fixture
-def offer(browser, account, clock):
-    return browser.sign_in(account)
-
-
-@pytest.fixture
-def device(browser, offer):
-    device = bind_on_sign_in(browser, offer)
+def device(device, browser):
+    """It has a challenge at hand."""
     device.ask(browser)
     return device
 

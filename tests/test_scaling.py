@@ -11,13 +11,14 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.browser.certificate import write_certificate
+from tests.browser.certificate import Authority
 from tests.browser.servers import Server, migrate
 from tests.databases import PostgreSQL
-from tests.documentation.pages import ROOT, page
-from tests.missing import is_missing, need
+from tests.documentation.pages import page
+from tests.missing import cannot_run, is_missing, need
 
 need("benchmarks", source="the repository")
+from benchmarks.pages import ROOT  # noqa: E402
 from benchmarks.scale.servers import missing  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -53,7 +54,7 @@ def template(tmp_path_factory):
 def serve(template, tmp_path):
     """``serve()`` starts the example over TLS; ``serve(port=…)`` starts it again on the same database."""
     database = shutil.copy(template, tmp_path / "db.sqlite3")
-    certificate = write_certificate(tmp_path / "certificate.pem")
+    certificate = Authority(tmp_path).certificate
     environment = {**ENVIRONMENT, "DATABASE_URL": f"sqlite:///{database}?timeout=30"}
     with ExitStack() as stack:
 
@@ -197,7 +198,7 @@ def test_deployment_under_load_loses_nobody(tmp_path):
 @pytest.mark.database
 def test_growth_is_measured_and_plans_are_those_of_the_page(tmp_path):
     if reason := PostgreSQL.missing():
-        is_missing(reason)
+        cannot_run(reason)
     options = ["--sessions", 200, 3000, "--dead", 500, "--samples", 20, "--seconds", 1]
 
     run(sys.executable, "-m", "benchmarks.growth", *options, "--json", tmp_path / "seen.json")

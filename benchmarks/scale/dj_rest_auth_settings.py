@@ -6,12 +6,12 @@ they would cost it time.
 
 from datetime import timedelta
 
-from benchmarks.contenders import DjRestAuth
+from benchmarks.packages import DjRestAuth
 
 from .settings import *  # noqa: F403
 
 INSTALLED_APPS = [name for name in INSTALLED_APPS if name != "fastauth_django"]  # noqa: F405
-INSTALLED_APPS += ["dj_rest_auth", "rest_framework_simplejwt.token_blacklist"]
+INSTALLED_APPS += DjRestAuth.apps
 ROOT_URLCONF = "benchmarks.scale.dj_rest_auth_urls"
 REST_FRAMEWORK = {
     **REST_FRAMEWORK,  # noqa: F405

@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 
 from benchmarks.pages import ROOT
-from tests.browser.certificate import write_certificate
+from tests.browser.certificate import Authority
 from tests.databases import PostgreSQL, Server, Unavailable, find, found
 from tests.redis_server import Redis
 
-#: Under .test, which the self-signed certificate is for, and which no name server knows.
+#: Under .test, which the certificate is for, and which no name server knows.
 HOST = "app.example.test"
 PROGRAMS = {"nginx": "nginx", "redis-server": "redis-server"}  # and the packages of Debian that have them
 
@@ -90,7 +90,7 @@ class Nginx(Server):
         self.behind = behind
 
     def install(self) -> None:
-        certificate = write_certificate(Path(self.directory) / "certificate.pem")
+        certificate = Authority(Path(self.directory)).certificate
         if self.identity:
             os.chown(certificate, self.identity["user"], self.identity["group"])
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from tests.browser.certificate import write_certificate
+from tests.browser.certificate import Authority
 from tests.browser.engines import ChromiumProfile, start_chromium, start_firefox
 from tests.browser.pages import Pages
 from tests.browser.servers import Servers, free_port, make_template
@@ -59,8 +59,13 @@ def open_profile(chromium):
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    return write_certificate(tmp_path_factory.mktemp("certificate") / "certificate.pem")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def certificate(authority):
+    return authority.certificate
 
 
 @pytest.fixture(scope="session")

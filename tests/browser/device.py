@@ -1,21 +1,16 @@
 """Chromium with Device Bound Session Credentials: a profile on disk, keys in software, a certificate that it trusts.
 
 Without hardware for keys Chromium keeps them in a file, for tests like these. A certificate that is merely ignored does
-not do, so there is a certificate authority of our own, trusted in a home directory of the profile's own.
+not do, so the certificate authority of the tests is trusted in a home directory of the profile's own.
 """
 
 import os
 import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from tests.browser.certificate import Authority
 from tests.browser.engines import CHROMIUM_FLAGS, PATIENCE, ChromiumProfile, ChromiumTab
 from tests.missing import is_missing
 
@@ -24,50 +19,19 @@ FEATURES = [
     "DeviceBoundSessions",
     "PersistDeviceBoundSessions",
 ]
-NAMES = ["localhost", "*.example.test", "*.other.test"]
 
 
-class Authority:
-    """A certificate authority, and one certificate of it for every name of the tests."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory, self.root, self.server = directory, directory / "root.pem", directory / "server.pem"
-        root_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _key in range(2))
-        root = self._certificate("tests", root_key, "tests", root_key, x509.BasicConstraints(True, None))
-        names = x509.SubjectAlternativeName([x509.DNSName(name) for name in NAMES])
-        pem = serialization.Encoding.PEM
-        key = server_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        self.root.write_bytes(root.public_bytes(pem))
-        self.server.write_bytes(
-            key + self._certificate("server", server_key, "tests", root_key, names).public_bytes(pem)
-        )
-
-    @staticmethod
-    def _certificate(subject: str, key: Any, issuer: str, issuer_key: Any, extension: Any) -> x509.Certificate:
-        now = datetime.now(UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
-            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=2))
-            .add_extension(extension, critical=False)
-            .sign(issuer_key, hashes.SHA256())
-        )
-
-    def trusting_home(self) -> Path:
-        """A home directory in which Chromium trusts this authority."""
-        if shutil.which("certutil") is None:
-            is_missing("certutil (libnss3-tools)")
-        home = self.directory / "home"
-        database = home / ".pki/nssdb"
-        if not database.exists():
-            database.mkdir(parents=True)
-            for arguments in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "root", "-i", str(self.root)]):
-                subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True)
-        return home
+def trusting_home(authority: Authority) -> Path:
+    """A home directory in which Chromium trusts the authority."""
+    if shutil.which("certutil") is None:
+        is_missing("certutil (libnss3-tools)")
+    home = authority.directory / "home"
+    database = home / ".pki/nssdb"
+    if not database.exists():
+        database.mkdir(parents=True)
+        for arguments in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "root", "-i", str(authority.root)]):
+            subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True)
+    return home
 
 
 class DeviceProfile(ChromiumProfile):
@@ -95,15 +59,13 @@ class DeviceProfile(ChromiumProfile):
         self.context = self._launch()
         self.context.set_default_timeout(PATIENCE)
 
-    def open(self, url: str) -> ChromiumTab:
+    def new_tab(self) -> ChromiumTab:
         page = self.context.new_page()
         devtools = self.context.new_cdp_session(page)
         devtools.send("Network.enable")
         devtools.send("Network.enableDeviceBoundSessions", {"enable": True})
         devtools.on("Network.deviceBoundSessionEventOccurred", lambda event: self.events.append(event))
-        tab = ChromiumTab(page)
-        tab.go(url)
-        return tab
+        return ChromiumTab(page)
 
     def wait_for(self, page: Any, kind: str, *, result: str | None = None) -> dict[str, Any]:
         """The next event of a ``kind``, such as "creation", from the browser itself."""

@@ -37,7 +37,21 @@ class Cookie:
     secure: bool
     httponly: bool
     samesite: str
-    partitioned: bool = False
+    partitioned: bool  # which Firefox does not tell
+
+    @classmethod
+    def of(cls, described: dict[str, Any]) -> "Cookie":
+        """A cookie as the drivers of both engines describe it."""
+        return cls(
+            name=described["name"],
+            value=described["value"],
+            domain=described["domain"],
+            path=described["path"],
+            secure=described["secure"],
+            httponly=described["httpOnly"],
+            samesite=described["sameSite"].lower(),
+            partitioned="partitionKey" in described,
+        )
 
 
 class Tab:
@@ -75,6 +89,25 @@ class Tab:
         raise NotImplementedError
 
 
+class Profile:
+    """A cookie jar, and the tabs that use it."""
+
+    def open(self, url: str) -> Any:
+        """A new tab that shows ``url``."""
+        tab = self.new_tab()
+        tab.go(url)
+        return tab
+
+    def cookies(self) -> list[Cookie]:
+        return [Cookie.of(described) for described in self.described_cookies()]
+
+    def new_tab(self) -> Any:
+        raise NotImplementedError
+
+    def described_cookies(self) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+
 class ChromiumTab(Tab):
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -89,32 +122,18 @@ class ChromiumTab(Tab):
         return self.page.evaluate(script)
 
 
-class ChromiumProfile:
+class ChromiumProfile(Profile):
     """A fresh profile, or the person's own settings where ``context`` was started with them."""
 
     def __init__(self, context: Any) -> None:
         context.set_default_timeout(PATIENCE)
         self.context = context
 
-    def open(self, url: str) -> ChromiumTab:
-        tab = ChromiumTab(self.context.new_page())
-        tab.go(url)
-        return tab
+    def new_tab(self) -> ChromiumTab:
+        return ChromiumTab(self.context.new_page())
 
-    def cookies(self) -> list[Cookie]:
-        return [
-            Cookie(
-                name=cookie["name"],
-                value=cookie["value"],
-                domain=cookie["domain"],
-                path=cookie["path"],
-                secure=cookie["secure"],
-                httponly=cookie["httpOnly"],
-                samesite=cookie["sameSite"].lower(),
-                partitioned="partitionKey" in cookie,
-            )
-            for cookie in self.context.cookies()
-        ]
+    def described_cookies(self) -> list[dict[str, Any]]:
+        return self.context.cookies()
 
     def forget(self, name: str) -> None:
         """Let a cookie expire."""
@@ -208,37 +227,21 @@ class FirefoxTab(Tab):
         return self.firefox.command("run", tab=self.number, script=script)
 
 
-class FirefoxProfile:
+class FirefoxProfile(Profile):
     def __init__(self, firefox: Firefox) -> None:
         self.firefox = firefox
         self.number = firefox.command("newProfile")
 
-    def open(self, url: str) -> FirefoxTab:
-        tab = FirefoxTab(self.firefox, self.firefox.command("newTab", profile=self.number))
-        tab.go(url)
-        return tab
+    def new_tab(self) -> FirefoxTab:
+        return FirefoxTab(self.firefox, self.firefox.command("newTab", profile=self.number))
 
-    def cookies(self) -> list[Cookie]:
-        return [
-            Cookie(
-                name=cookie["name"],
-                value=cookie["value"],
-                domain=cookie["domain"],
-                path=cookie["path"],
-                secure=cookie["secure"],
-                httponly=cookie["httpOnly"],
-                samesite=cookie["sameSite"].lower(),
-            )
-            for cookie in self._raw_cookies()
-        ]
+    def described_cookies(self) -> list[dict[str, Any]]:
+        return self.firefox.command("cookies", profile=self.number)
 
     def forget(self, name: str) -> None:
-        for cookie in self._raw_cookies():
-            if cookie["name"] == name:
-                self.firefox.command("deleteCookie", profile=self.number, cookie=cookie)
-
-    def _raw_cookies(self) -> list[dict[str, Any]]:
-        return self.firefox.command("cookies", profile=self.number)
+        for described in self.described_cookies():
+            if described["name"] == name:
+                self.firefox.command("deleteCookie", profile=self.number, cookie=described)
 
     def close(self) -> None:
         self.firefox.command("close", profile=self.number)

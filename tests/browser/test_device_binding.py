@@ -6,35 +6,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser import example as person
-from tests.browser.device import Authority, DeviceProfile
+from tests.browser.device import DeviceProfile, trusting_home
 from tests.browser.example import Example, expect
 from tests.browser.front_end import FrontEnd, claims_of, sign_in_data
-from tests.browser.pages import Pages
-from tests.browser.servers import Servers
+from tests.devices import BIND, RENEW
 
 pytestmark = pytest.mark.browser
 
-BIND, RENEW, REFRESH = "/auth/device/bind", "/auth/device/refresh", "/auth/refresh"
+REFRESH = "/auth/refresh"
 PLAIN_FETCH = "async () => (await fetch('/auth/me')).status"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory, authority, template):
-    servers = Servers(tmp_path_factory.mktemp("servers"), authority.server, template)
-    yield servers
-    servers.close()
-
-
-@pytest.fixture(scope="module")
-def trusted_pages(authority):
-    pages = Pages(authority.server)
-    yield pages
-    pages.close()
 
 
 @pytest.fixture
@@ -44,7 +24,7 @@ def open_device(chromium, authority, tmp_path):
 
     def open_device(**options):
         directory = tmp_path / f"profile{len(opened)}"
-        opened.append(DeviceProfile(chromium.chromium, authority.trusting_home(), directory, **options))
+        opened.append(DeviceProfile(chromium.chromium, trusting_home(authority), directory, **options))
         return opened[-1]
 
     yield open_device
@@ -183,11 +163,11 @@ class TestTheOwner:
         assert front_end.tab.run(PLAIN_FETCH) == 200
         assert row_of(owner, server)["device_bound_at"] is not None
 
-    def test_is_renewed_where_page_and_api_are_two_origins(self, owner, servers, trusted_pages, name):
-        fastauth = {"DEVICE_BINDING": "optional", "CORS_ORIGINS": [trusted_pages.origin("app.example.test")]}
+    def test_is_renewed_where_page_and_api_are_two_origins(self, owner, servers, pages, name):
+        fastauth = {"DEVICE_BINDING": "optional", "CORS_ORIGINS": [pages.origin("app.example.test")]}
         server = servers.get(FASTAUTH=fastauth)
         api = server.origin("api.example.test")
-        front_end = FrontEnd(owner.open(trusted_pages.front_end("app.example.test", api)))
+        front_end = FrontEnd(owner.open(pages.front_end("app.example.test", api)))
         front_end.sign_up(name)
         owner.wait_for(front_end.tab.page, "creation")
         assert front_end.me() is not None
@@ -197,12 +177,12 @@ class TestTheOwner:
         assert answers(server, "/notes")[-1:] == [201]
         assert answers(server, REFRESH) == []
 
-    def test_arrives_signed_out_by_a_link_from_a_site_that_is_not_listed(self, owner, server, trusted_pages, name):
+    def test_arrives_signed_out_by_a_link_from_a_site_that_is_not_listed(self, owner, server, pages, name):
         """Documented: whom the browser renewed the cookie for could tell from the time it takes who is signed in."""
         front_end = sign_up(owner, server, name)
         assert front_end.tab.run(PLAIN_FETCH) == 200
         owner.forget("access_token")
-        stranger = owner.open(trusted_pages.origin("www.other.test") + "/blank")
+        stranger = owner.open(pages.origin("www.other.test") + "/blank")
         me = server.origin("app.example.test") + "/auth/me"
         with stranger.page.expect_navigation(url=me) as navigation:
             stranger.evaluate(f"void (location.href = '{me}')")
@@ -220,20 +200,20 @@ def come_back_from_another_site(profile, server, pages, name):
 
 
 class TestASignInByAnotherSite:
-    def test_is_not_bound_because_the_browser_sends_no_cookie_to_bind(self, owner, server, trusted_pages, name):
+    def test_is_not_bound_because_the_browser_sends_no_cookie_to_bind(self, owner, server, pages, name):
         """Documented: what that site started is cross-site, and the cookies are SameSite=Lax."""
         front_end = FrontEnd(owner.open(page_of(server)))
         front_end.sign_up(name)
         front_end.sign_out()
         server.forget_seen()
         owner.events.clear()
-        front_end = come_back_from_another_site(owner, server, trusted_pages, name)
+        front_end = come_back_from_another_site(owner, server, pages, name)
         owner.wait_for(front_end.tab.page, "creation")
         assert [(seen.status, seen.cookies) for seen in server.seen(BIND)] == [(401, [])]
         assert front_end.me() is not None
         assert not row_of(owner, server)["device_key"]
 
-    def test_ends_the_session_of_who_was_there_before(self, owner, server, trusted_pages, name):
+    def test_ends_the_session_of_who_was_there_before(self, owner, server, pages, name):
         """The browser would else renew it into the cookie of who signed in last, who would be somebody else."""
         later = "later-" + name
         sign_up(owner, server, later).sign_out()
@@ -243,7 +223,7 @@ class TestASignInByAnotherSite:
         assert {cookie.name for cookie in owner.cookies()} == {"access_token"}
         owner.forget("access_token")
 
-        front_end = come_back_from_another_site(owner, server, trusted_pages, later)
+        front_end = come_back_from_another_site(owner, server, pages, later)
         me = front_end.me()
         assert me is not None
         owner.forget("access_token")
@@ -387,8 +367,8 @@ def test_a_server_that_is_away_for_a_moment_signs_nobody_out(owner, servers, nam
 
 
 @pytest.fixture(scope="module")
-def example(servers, authority, tmp_path_factory):
-    return Example(servers, tmp_path_factory.mktemp("example")).start(authority.server, DEVICE_BINDING="optional")
+def example(servers, certificate, tmp_path_factory):
+    return Example(servers, tmp_path_factory.mktemp("example")).start(certificate, DEVICE_BINDING="optional")
 
 
 class TestTheExampleProject:

@@ -9,21 +9,17 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-PAGE = Path(__file__).parents[2] / "docs/comparison.md"
-BEGIN, END = "<!-- written by python -m tests.comparison --write -->\n", "<!-- end -->\n"
-NAMES = ["fastauth", "dj-rest-auth", "simplejwt", "allauth-browser", "allauth-app", "knox"]
+from benchmarks import pages
+from tests.comparison.peers import PEERS
 
 
 def ask(name: str) -> dict[str, Any]:
     """Configure Django for one peer and ask it everything. Once in a process."""
     import django
     from django.conf import settings
-
-    from tests.comparison.peers import PEERS
 
     peer = PEERS[name]()
     urls = sys.modules["comparison_urls"] = ModuleType("comparison_urls")
@@ -32,7 +28,7 @@ def ask(name: str) -> dict[str, Any]:
         ALLOWED_HOSTS=["testserver"],
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", *peer.apps],
+        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", *peer.apps],
         MIDDLEWARE=[
             "django.middleware.common.CommonMiddleware",
             "django.middleware.csrf.CsrfViewMiddleware",
@@ -85,7 +81,7 @@ def ask(name: str) -> dict[str, Any]:
 
 def ask_all() -> list[dict[str, Any]]:
     asked = []
-    for name in NAMES:
+    for name in PEERS:
         done = subprocess.run([sys.executable, "-m", "tests.comparison", name], capture_output=True, text=True)
         if done.returncode:
             sys.exit(done.stdout + done.stderr)
@@ -95,18 +91,21 @@ def ask_all() -> list[dict[str, Any]]:
 
 def as_markdown(asked: list[dict[str, Any]]) -> str:
     """The table, and how each was set up."""
-    lines = ["| | " + " | ".join(peer["label"] for peer in asked) + " |", "| --- " * (len(asked) + 1) + "|"]
-    for question in asked[0]["answers"]:
-        lines.append(f"| {question} | " + " | ".join(peer["answers"][question] for peer in asked) + " |")
+    rows = [[question, *(peer["answers"][question] for peer in asked)] for question in asked[0]["answers"]]
     versions = ", ".join(f"{name} {version(name)}" for name in ("Django", "djangorestframework"))
-    lines += ["", f"Run on {datetime.now(UTC):%d %B %Y} with Python {platform.python_version()}, {versions}:", ""]
-    lines += [f"- **{peer['label']}** ({peer['distribution']}): {peer['setup']}" for peer in asked]
+    lines = [
+        pages.table(["", *(peer["label"] for peer in asked)], rows),
+        "",
+        f"Run on {datetime.now(UTC):%d %B %Y} with Python {platform.python_version()}, {versions}:",
+        "",
+        *(f"- **{peer['label']}** ({peer['distribution']}): {peer['setup']}" for peer in asked),
+    ]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.comparison", description=__doc__)
-    parser.add_argument("peer", nargs="?", choices=NAMES, help="ask this one, and print its answers as JSON")
+    parser.add_argument("peer", nargs="?", choices=PEERS, help="ask this one, and print its answers as JSON")
     parser.add_argument("--write", action="store_true", help="keep the table in docs/comparison.md")
     options = parser.parse_args()
     if options.peer:
@@ -115,8 +114,7 @@ def main() -> None:
     table = as_markdown(ask_all())
     print(table)
     if options.write:
-        before, _begin, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}{table}{END}{rest.partition(END)[2]}")
+        pages.publish("comparison.md", "python -m tests.comparison", table)
 
 
 if __name__ == "__main__":

@@ -1,75 +1,70 @@
-"""A project for each peer, and how one of its clients signs in, refreshes and signs out."""
+"""A project for each peer, set up as strictly as its documentation allows, and what else it brings."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # the settings of a peer are read before REST framework may be imported
-    from rest_framework.response import Response
+from benchmarks import packages
+from benchmarks.packages import Call, Client
 
+if TYPE_CHECKING:  # the settings of a peer are read before REST framework may be imported
     from tests.comparison.device import Device
 
 PASSWORD = "correct horse battery"
 SIGN_UP = {"username": "grace", "email": "grace@example.com", "password": PASSWORD}
-ROTATION = {"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True, "CHECK_REVOKE_TOKEN": True}
+SIMPLE_JWT = {**packages.SimpleJwt.settings["SIMPLE_JWT"], "CHECK_REVOKE_TOKEN": True}
+ALLAUTH_APPS = [
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.google",
+]
+ALLAUTH_MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
 GOOGLE = {"google": {"APPS": [{"client_id": "id", "secret": "secret"}]}}
 
 
-class Peer:
+class Peer(packages.Package):
     """What all have in common: a protected REST framework view at ``/protected``."""
 
     label: str
-    distribution: str
     setup: str  # for the page: how the project is set up
     uses_cookies = False
     refreshes = True
-    apps: list[str] = []
     middleware: list[str] = []
-    settings: dict[str, Any] = {}
-    authentication: str
     app_authentication: str | None = None  # where an app has a class of its own
     stateless: str | None = None  # an authentication class that asks no database
     stateless_settings: dict[str, Any] | None = None  # or settings with which the usual one asks none
     sessions: tuple[str, str] | None = None  # routes to list the user's sessions, and to end one
     features: dict[str, Callable[[Device], bool]] = {}
 
-    def urlpatterns(self) -> list[Any]:
-        raise NotImplementedError
-
-    def sign_in(self, device: Device, password: str = PASSWORD, username: str = "ada", **extra: Any) -> Response:
-        raise NotImplementedError
-
-    def refresh(self, device: Device, **extra: Any) -> Response:
-        raise NotImplementedError
-
-    def sign_out(self, device: Device, **extra: Any) -> Response:
-        raise NotImplementedError
-
     def sign_in_app(self, device: Device) -> None:
         """Sign in a client that keeps no cookies, and refresh once where one refreshes; only for ``uses_cookies``."""
         raise NotImplementedError
 
 
-class FastAuth(Peer):
-    label, distribution = "this app", "fastauth-django"
+class FastAuth(packages.FastAuth, Peer):
+    label = "this app"
     setup = '`TOKEN_DELIVERY = "cookie"`, everything else by default.'
     uses_cookies = True
-    apps = ["rest_framework", "fastauth_django"]
-    settings = {"FASTAUTH": {"TOKEN_DELIVERY": "cookie"}}
-    authentication = "fastauth_django.authentication.CookieJWTAuthentication"
     stateless = "fastauth_django.authentication.CookieJWTStatelessUserAuthentication"
     features = {"sign-up": lambda device: device.post("/auth/register", SIGN_UP, format="json").status_code == 201}
     sessions = ("/auth/sessions", "/auth/sessions/{id}")
 
     def urlpatterns(self) -> list[Any]:
-        from django.urls import include, path
+        from django.urls import path
 
         from fastauth_django.views import LoginView, RefreshView
 
         return [
-            path("auth/", include("fastauth_django.urls")),
+            *super().urlpatterns(),
             path("app/login", LoginView.as_view(token_delivery="json")),
             path("app/refresh", RefreshView.as_view(token_delivery="json")),
         ]
@@ -78,15 +73,6 @@ class FastAuth(Peer):
         given = device.post("/app/login", {"username": "ada", "password": PASSWORD}, format="json").json()
         answer = device.post("/app/refresh", {"refresh_token": given["refresh_token"]}, format="json")
         device.bear("Bearer", answer.json()["access_token"])
-
-    def sign_in(self, device: Device, password: str = PASSWORD, username: str = "ada", **extra: Any) -> Response:
-        return device.post("/auth/login", {"username": username, "password": password}, format="json", **extra)
-
-    def refresh(self, device: Device, **extra: Any) -> Response:
-        return device.post("/auth/refresh", format="json", **extra)
-
-    def sign_out(self, device: Device, **extra: Any) -> Response:
-        return device.post("/auth/logout", format="json", **extra)
 
 
 def sends_reset_mail(path: str) -> Callable[[Device], bool]:
@@ -100,7 +86,7 @@ def sends_reset_mail(path: str) -> Callable[[Device], bool]:
 
 
 def offers_totp_of_dj_rest_auth(device: Device) -> bool:
-    DjRestAuth().sign_in(device)
+    device.sign_in()
     return "secret" in device.get("/auth/mfa/totp/activate/").json()
 
 
@@ -121,51 +107,33 @@ def asks_for_a_provider_token(device: Device) -> bool:
     return answer.status_code == 400 and "access_token" in answer.content.decode()
 
 
-class DjRestAuth(Peer):
-    label = distribution = "dj-rest-auth"
+class DjRestAuth(packages.DjRestAuth, Peer):
+    label = "dj-rest-auth"
     setup = (
         "`USE_JWT`, both `JWT_AUTH_COOKIE` names, `JWT_AUTH_HTTPONLY`, both settings for CSRF, no `SESSION_LOGIN`; its "
         "apps `registration` (which needs allauth) and `mfa`; simplejwt as in its own column."
     )
     uses_cookies = True
     apps = [
-        "django.contrib.sessions",
-        "django.contrib.messages",
+        *ALLAUTH_APPS,
         "django.contrib.sites",
         "django.contrib.admin",
-        "rest_framework",
-        "rest_framework.authtoken",
-        "rest_framework_simplejwt.token_blacklist",
-        "allauth",
-        "allauth.account",
-        "allauth.socialaccount",
-        "allauth.socialaccount.providers.google",
-        "dj_rest_auth",
+        *packages.DjRestAuth.apps,
         "dj_rest_auth.registration",
         "dj_rest_auth.mfa",
     ]
-    middleware = [
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-        "django.contrib.messages.middleware.MessageMiddleware",
-        "allauth.account.middleware.AccountMiddleware",
-    ]
+    middleware = ALLAUTH_MIDDLEWARE
     settings = {
         "SITE_ID": 1,
         "SOCIALACCOUNT_PROVIDERS": GOOGLE,
         "ACCOUNT_EMAIL_VERIFICATION": "optional",
-        "SIMPLE_JWT": ROTATION,
+        "SIMPLE_JWT": SIMPLE_JWT,
         "REST_AUTH": {
-            "USE_JWT": True,
-            "JWT_AUTH_COOKIE": "access",
-            "JWT_AUTH_REFRESH_COOKIE": "refresh",
-            "JWT_AUTH_HTTPONLY": True,
+            **packages.DjRestAuth.settings["REST_AUTH"],
             "JWT_AUTH_COOKIE_USE_CSRF": True,
             "JWT_AUTH_COOKIE_ENFORCE_CSRF_ON_UNAUTHENTICATED": True,
-            "SESSION_LOGIN": False,
         },
     }
-    authentication = "dj_rest_auth.jwt_auth.JWTCookieAuthentication"
     stateless = "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication"
     features = {
         "sign-up": signs_up_with_dj_rest_auth,
@@ -188,104 +156,37 @@ class DjRestAuth(Peer):
             path("auth/", include("dj_rest_auth.mfa.urls")),
             path("auth/registration/", include("dj_rest_auth.registration.urls")),
             path("auth/google/", google.as_view()),
-            path("auth/", include("dj_rest_auth.urls")),
+            *super().urlpatterns(),
             reset,
         ]
 
-    def sign_in(self, device: Device, password: str = PASSWORD, username: str = "ada", **extra: Any) -> Response:
-        data = {"username": username, "password": password}
-        answer = device.post("/auth/login/", data, format="json", **extra)
-        if answer.status_code == 200:
-            device.access_token = answer.json()["access"]
-        return answer
+    def keep(self, client: Device, answer: Any) -> None:
+        """The body has the access token, too."""
+        client.access_token = answer["access"]
 
     def sign_in_app(self, device: Device) -> None:
-        given = self.sign_in(device).json()
+        given = device.sign_in().json()
         device.cookies.clear()
         answer = device.post("/auth/token/refresh/", {"refresh": given["refresh"]}, format="json")
         if answer.status_code == 200:
             device.cookies.clear()
             device.bear("Bearer", answer.json()["access"])
 
-    def refresh(self, device: Device, **extra: Any) -> Response:
-        return device.post("/auth/token/refresh/", {}, format="json", **extra)
 
-    def sign_out(self, device: Device, **extra: Any) -> Response:
-        return device.post("/auth/logout/", {}, format="json", **extra)
-
-
-class SimpleJwt(Peer):
-    label, distribution = "simplejwt", "djangorestframework-simplejwt"
+class SimpleJwt(packages.SimpleJwt, Peer):
+    label = "simplejwt"
     setup = "`ROTATE_REFRESH_TOKENS`, `BLACKLIST_AFTER_ROTATION`, `CHECK_REVOKE_TOKEN`, the blacklist app."
-    apps = ["rest_framework", "rest_framework_simplejwt.token_blacklist"]
-    settings = {"SIMPLE_JWT": ROTATION}
-    authentication = "rest_framework_simplejwt.authentication.JWTAuthentication"
+    settings = {"SIMPLE_JWT": SIMPLE_JWT}
     stateless = "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication"
 
-    def urlpatterns(self) -> list[Any]:
-        from django.urls import path
-        from rest_framework_simplejwt import views
 
-        return [
-            path("token/", views.TokenObtainPairView.as_view()),
-            path("token/refresh/", views.TokenRefreshView.as_view()),
-            path("token/blacklist/", views.TokenBlacklistView.as_view()),
-        ]
-
-    def sign_in(self, device: Device, password: str = PASSWORD, username: str = "ada", **extra: Any) -> Response:
-        return self._keep(device, device.post("/token/", {"username": username, "password": password}, **extra))
-
-    def refresh(self, device: Device, **extra: Any) -> Response:
-        return self._keep(device, device.post("/token/refresh/", {"refresh": device.refresh_token}, **extra))
-
-    def sign_out(self, device: Device, **extra: Any) -> Response:
-        return device.post("/token/blacklist/", {"refresh": device.refresh_token}, **extra)
-
-    def _keep(self, device: Device, answer: Response) -> Response:
-        if answer.status_code == 200:
-            device.bear("Bearer", answer.json()["access"], answer.json()["refresh"])
-        return answer
-
-
-class Knox(Peer):
-    label, distribution = "knox", "django-rest-knox"
+class Knox(packages.Knox, Peer):
+    label = "knox"
     setup = "`AUTO_REFRESH`; its `LoginView` with `BasicAuthentication`."
     refreshes = False
-    apps = ["rest_framework", "knox"]
     settings = {"REST_KNOX": {"AUTO_REFRESH": True}}
-    authentication = "knox.auth.TokenAuthentication"
-
-    def urlpatterns(self) -> list[Any]:
-        from django.urls import path
-        from knox import views
-        from rest_framework.authentication import BasicAuthentication
-
-        login = type("LoginView", (views.LoginView,), {"authentication_classes": [BasicAuthentication]})
-        return [path("login/", login.as_view()), path("logout/", views.LogoutView.as_view())]
-
-    def sign_in(self, device: Device, password: str = PASSWORD, username: str = "ada", **extra: Any) -> Response:
-        basic = base64.b64encode(f"{username}:{password}".encode()).decode()
-        answer = device.post("/login/", HTTP_AUTHORIZATION=f"Basic {basic}", **extra)
-        if answer.status_code == 200:
-            device.bear("Token", answer.json()["token"])
-        return answer
-
-    def sign_out(self, device: Device, **extra: Any) -> Response:
-        return device.post("/logout/", **extra)
 
 
-ALLAUTH_APPS = [
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "rest_framework",
-    "allauth",
-    "allauth.account",
-    "allauth.socialaccount",
-    "allauth.socialaccount.providers.google",
-    "allauth.mfa",
-    "allauth.usersessions",
-    "allauth.headless",
-]
 ALLAUTH_SETTINGS: dict[str, Any] = {
     "AUTHENTICATION_BACKENDS": [
         "django.contrib.auth.backends.ModelBackend",
@@ -310,14 +211,8 @@ class AllauthBrowser(Peer):
     setup = "The `browser` client, which is Django's session; all apps of allauth."
     uses_cookies = True
     refreshes = False
-    apps = ALLAUTH_APPS
-    middleware = [
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-        "django.contrib.messages.middleware.MessageMiddleware",
-        "allauth.account.middleware.AccountMiddleware",
-        "allauth.usersessions.middleware.UserSessionsMiddleware",
-    ]
+    apps = [*ALLAUTH_APPS, "allauth.mfa", "allauth.usersessions", "allauth.headless"]
+    middleware = [*ALLAUTH_MIDDLEWARE, "allauth.usersessions.middleware.UserSessionsMiddleware"]
     settings = ALLAUTH_SETTINGS
     authentication = "rest_framework.authentication.SessionAuthentication"
     app_authentication = "allauth.headless.contrib.rest_framework.authentication.XSessionTokenAuthentication"
@@ -346,7 +241,7 @@ class AllauthBrowser(Peer):
             return answer.status_code == 302 and answer["Location"].startswith("https://accounts.google.com/")
 
         def offers_totp(device: Device) -> bool:
-            self.sign_in(device)
+            device.sign_in()
             answer = device.get(f"{base}/account/authenticators/totp")
             return answer.status_code == 404 and "secret" in answer.json()["meta"]  # 404: none yet, here is its secret
 
@@ -372,17 +267,16 @@ class AllauthBrowser(Peer):
 
         return [path("accounts/", include("allauth.urls")), path("_allauth/", include("allauth.headless.urls"))]
 
-    def sign_in(self, device: Device, password: str = PASSWORD, username: str = "ada", **extra: Any) -> Response:
-        data = {"username": username, "password": password}
-        return device.post("/_allauth/browser/v1/auth/login", data, format="json", **extra)
+    def sign_in(self, username: str, password: str) -> Call:
+        return Call("POST", f"/_allauth/{self.client}/v1/auth/login", {"username": username, "password": password})
+
+    def sign_out(self, client: Client) -> Call:
+        return Call("DELETE", f"/_allauth/{self.client}/v1/auth/session")
 
     def sign_in_app(self, device: Device) -> None:
         data = {"username": "ada", "password": PASSWORD}
         answer = device.post("/_allauth/app/v1/auth/login", data, format="json")
         device.credentials(HTTP_X_SESSION_TOKEN=answer.json()["meta"]["session_token"])
-
-    def sign_out(self, device: Device, **extra: Any) -> Response:
-        return device.delete("/_allauth/browser/v1/auth/session", **extra)
 
 
 class AllauthApp(AllauthBrowser):
@@ -416,24 +310,12 @@ class AllauthApp(AllauthBrowser):
 
         return {**features, "social sign-in": takes_provider_token}
 
-    def sign_in(self, device: Device, password: str = PASSWORD, username: str = "ada", **extra: Any) -> Response:
-        data = {"username": username, "password": password}
-        answer = device.post("/_allauth/app/v1/auth/login", data, format="json", **extra)
-        if answer.status_code == 200:
-            meta = answer.json()["meta"]
-            device.bear("Bearer", meta["access_token"], meta["refresh_token"])
-        return answer
+    def refresh(self, client: Client) -> Call:
+        return Call("POST", "/_allauth/app/v1/tokens/refresh", {"refresh_token": client.refresh_token})
 
-    def refresh(self, device: Device, **extra: Any) -> Response:
-        data = {"refresh_token": device.refresh_token}
-        answer = device.post("/_allauth/app/v1/tokens/refresh", data, format="json", **extra)
-        if answer.status_code == 200:
-            given = answer.json()["data"]
-            device.bear("Bearer", given["access_token"], given["refresh_token"])
-        return answer
-
-    def sign_out(self, device: Device, **extra: Any) -> Response:
-        return device.delete("/_allauth/app/v1/auth/session", **extra)
+    def keep(self, client: Client, answer: Any) -> None:
+        given = answer.get("meta", answer["data"])  # of a sign-in, of a refresh
+        client.bear("Bearer", given["access_token"], given["refresh_token"])
 
 
 PEERS: dict[str, type[Peer]] = {

@@ -36,9 +36,11 @@ Question = Callable[[Peer], str]
 QUESTIONS: dict[str, Question] = {}
 
 
-def asks(text: str) -> Callable[[Question], Question]:
+def asks(text: str, *of: str) -> Callable[[Question], Question]:
+    """Ask this of every peer whose attributes ``of`` are all true."""
+
     def register(question: Question) -> Question:
-        QUESTIONS[text] = question
+        QUESTIONS[text] = lambda peer: question(peer) if all(getattr(peer, each) for each in of) else NOT_APPLICABLE
         return question
 
     return register
@@ -76,8 +78,8 @@ def yes(truth: Any) -> str:
 
 
 def signed_in(peer: Peer, **options: Any) -> Device:
-    device = Device(**options)
-    assert peer.sign_in(device).status_code == 200
+    device = Device(peer, **options)
+    assert device.sign_in().status_code == 200
     assert works(device)
     return device
 
@@ -89,12 +91,10 @@ def works(device: Device) -> bool:
 # --- A browser's credential ----------------------------------------------------------------------------------------
 
 
-@asks("A browser's credential is in HttpOnly cookies only: none in the answer to a sign-in")
+@asks("A browser's credential is in HttpOnly cookies only: none in the answer to a sign-in", "uses_cookies")
 def hidden_from_script(peer: Peer) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
-    device = Device()
-    answer = peer.sign_in(device)
+    device = Device(peer)
+    answer = device.sign_in()
     hidden = all(morsel["httponly"] for name, morsel in answer.cookies.items() if name != "csrftoken")
     secrets = [morsel.value for morsel in answer.cookies.values()]
     return yes(hidden and not any(secret in answer.content.decode() for secret in secrets if secret))
@@ -102,60 +102,50 @@ def hidden_from_script(peer: Peer) -> str:
 
 @asks("The answer to a sign-in says `Cache-Control: no-store`")
 def not_stored(peer: Peer) -> str:
-    return yes("no-store" in peer.sign_in(Device()).headers.get("Cache-Control", ""))
+    return yes("no-store" in Device(peer).sign_in().headers.get("Cache-Control", ""))
 
 
-@asks("Signing in works while a garbage cookie lies in the jar")
+@asks("Signing in works while a garbage cookie lies in the jar", "uses_cookies")
 def garbage_locks_nobody_out(peer: Peer) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
     device = signed_in(peer)
     for morsel in device.cookies.values():
         morsel.set(morsel.key, "garbage", "garbage")
-    answer = peer.sign_in(device)
+    answer = device.sign_in()
     return YES if answer.status_code == 200 else f"no: {answer.status_code}"
 
 
-@asks("A forged cross-site POST to sign out is refused")
+@asks("A forged cross-site POST to sign out is refused", "uses_cookies")
 def forged_sign_out(peer: Peer) -> str:
-    return forged(peer, peer.sign_out)
+    return forged(peer, Device.sign_out)
 
 
-@asks("A forged cross-site POST to refresh is refused")
+@asks("A forged cross-site POST to refresh is refused", "uses_cookies", "refreshes")
 def forged_refresh(peer: Peer) -> str:
-    if not peer.refreshes:
-        return NOT_APPLICABLE
-    return forged(peer, peer.refresh)
+    return forged(peer, Device.refresh)
 
 
-@asks("A forged cross-site POST to sign in is refused (login CSRF)")
+@asks("A forged cross-site POST to sign in is refused (login CSRF)", "uses_cookies")
 def forged_sign_in(peer: Peer) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
-    return yes(peer.sign_in(Device(enforce_csrf_checks=True), **FORGED).status_code == 403)
+    return yes(Device(peer, enforce_csrf_checks=True).sign_in(**FORGED).status_code == 403)
 
 
 def forged(peer: Peer, act: Callable[..., Any]) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
     answer = act(signed_in(peer).clone(enforce_csrf_checks=True), **FORGED)
     return YES if answer.status_code == 403 else f"no: {answer.status_code}"
 
 
-@asks("A page has to send a CSRF token")
+@asks("A page has to send a CSRF token", "uses_cookies")
 def needs_csrf_token(peer: Peer) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
     same_origin = {"HTTP_ORIGIN": "http://testserver", "HTTP_SEC_FETCH_SITE": "same-origin"}
     device = signed_in(peer).clone(enforce_csrf_checks=True)
     return yes(device.post("/protected", **same_origin).status_code == 403)
 
 
-@asks("One project serves browsers by cookie and apps by header, each with all it needs to stay signed in")
+@asks(
+    "One project serves browsers by cookie and apps by header, each with all it needs to stay signed in", "uses_cookies"
+)
 def browsers_and_apps(peer: Peer) -> str:
-    if not peer.uses_cookies:
-        return NOT_APPLICABLE
-    browser, app = signed_in(peer), Device()
+    browser, app = signed_in(peer), Device(peer)
     peer.sign_in_app(app)
     return yes(works(browser) and works(app) and not app.cookies)
 
@@ -167,7 +157,7 @@ def browsers_and_apps(peer: Peer) -> str:
 def sign_out_counts_at_once(peer: Peer) -> str:
     device = signed_in(peer)
     thief = device.clone()
-    peer.sign_out(device)
+    device.sign_out()
     return yes(not works(thief))
 
 
@@ -196,36 +186,30 @@ def sessions_over_http(peer: Peer) -> str:
 # --- Refreshing -----------------------------------------------------------------------------------------------------
 
 
-@asks("Two tabs that refresh with the same token, one after the other: both stay signed in")
+@asks("Two tabs that refresh with the same token, one after the other: both stay signed in", "refreshes")
 def tabs(peer: Peer) -> str:
-    if not peer.refreshes:
-        return NOT_APPLICABLE
     first = signed_in(peer)
     second = first.clone()
-    one, other = peer.refresh(first), peer.refresh(second)
+    one, other = first.refresh(), second.refresh()
     return yes((one.status_code, other.status_code) == (200, 200) and works(first) and works(second))
 
 
-@asks("A refresh token from two refreshes ago is refused")
+@asks("A refresh token from two refreshes ago is refused", "refreshes")
 def old_token_is_refused(peer: Peer) -> str:
-    if not peer.refreshes:
-        return NOT_APPLICABLE
     owner = signed_in(peer)
     thief = owner.clone()
-    assert [peer.refresh(owner).status_code for _refresh in range(2)] == [200, 200]
-    return yes(peer.refresh(thief).status_code != 200)
+    assert [owner.refresh().status_code for _refresh in range(2)] == [200, 200]
+    return yes(thief.refresh().status_code != 200)
 
 
-@asks("And ends the session of whoever holds the newer one, since one of the two is a thief")
+@asks("And ends the session of whoever holds the newer one, since one of the two is a thief", "refreshes")
 def reuse_ends_the_session(peer: Peer) -> str:
-    if not peer.refreshes:
-        return NOT_APPLICABLE
     owner = signed_in(peer)
     thief = owner.clone()
-    peer.refresh(owner)
-    peer.refresh(owner)
-    peer.refresh(thief)
-    return yes(peer.refresh(owner).status_code != 200)
+    owner.refresh()
+    owner.refresh()
+    thief.refresh()
+    return yes(owner.refresh().status_code != 200)
 
 
 # --- The database ---------------------------------------------------------------------------------------------------
@@ -255,7 +239,7 @@ def without_database(peer: Peer) -> str:
 def rows(peer: Peer) -> str:
     device = signed_in(peer)
     for _refresh in range(10 if peer.refreshes else 0):
-        peer.refresh(device)
+        device.refresh()
     return str(sum(count(table) for table in tables()))
 
 
@@ -269,7 +253,7 @@ def count(table: str) -> int:
 def plain_text(peer: Peer) -> str:
     device = signed_in(peer)
     if peer.refreshes:
-        peer.refresh(device)
+        device.refresh()
     secrets = [morsel.value for name, morsel in device.cookies.items() if name != "csrftoken"]
     secrets += [secret for secret in (device.access_token, device.refresh_token) if secret]
     held = []
@@ -286,8 +270,8 @@ def plain_text(peer: Peer) -> str:
 @asks("Guessing is limited by default: after 20 wrong passwords the right one is refused for a while")
 def guessing(peer: Peer) -> str:
     for _guess in range(20):
-        peer.sign_in(Device(), password="a guess")
-    return yes(peer.sign_in(Device()).status_code != 200)
+        Device(peer).sign_in(password="a guess")
+    return yes(Device(peer).sign_in().status_code != 200)
 
 
 @asks("The session's end moves with every request, without a refresh")
@@ -323,4 +307,4 @@ for feature in [
 
     @asks(f"Brings: {feature}")
     def brings(peer: Peer, feature: str = feature) -> str:
-        return NO if feature not in peer.features else yes(peer.features[feature](Device()))
+        return NO if feature not in peer.features else yes(peer.features[feature](Device(peer)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -34,6 +35,13 @@ class Crowd:
 
         racing = [self._pool.submit(run, act) for act in acts]
         return [each.result(PATIENCE) for each in racing]
+
+    def race_refreshes(self, browser: Browser, act: Callable[[], Any]) -> tuple[Any, list[Browser]]:
+        """Do ``act`` while three tabs of ``browser`` refresh or are refused. Returns what ``act`` did, and the tabs."""
+        tabs = [browser.clone() for _tab in range(3)]
+        done, *refreshed = self.race(act, *[partial(refresh, tab) for tab in tabs])
+        assert set(refreshed) <= {200, 401}, refreshed
+        return done, tabs
 
     def go_home(self) -> None:
         self.race(*[connections.close_all] * self._size)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import CONNECTION_VARIABLE, KINDS
-from tests.missing import is_missing
+from tests.missing import cannot_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.database]
 
@@ -28,7 +28,7 @@ OTHERS = [
 @pytest.mark.parametrize(("kind", "isolation"), OTHERS, ids=[", ".join(other) for other in OTHERS])
 def test_races(kind, isolation):
     if lack := KINDS[kind].missing():
-        is_missing(lack)
+        cannot_run(lack)
     environment = {**os.environ, "FASTAUTH_TEST_DATABASE": kind, "FASTAUTH_TEST_ISOLATION": isolation}
     del environment[CONNECTION_VARIABLE]
     here = Path(__file__)

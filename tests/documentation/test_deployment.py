@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.browser.certificate import write_certificate
+from tests.browser.certificate import Authority
 from tests.browser.servers import free_port
 from tests.documentation.pages import page
 from tests.missing import is_missing
@@ -101,7 +101,7 @@ def behind_nginx(make_project, tmp_path):
         is_missing("nginx")
     project = make_project(PRODUCTION + ADDRESS.code)
     project.runserver()
-    port, certificate = free_port(), write_certificate(tmp_path / "certificate.pem")
+    port, certificate = free_port(), Authority(tmp_path).certificate
     site = NGINX.code.replace("listen 443", f"listen 127.0.0.1:{port}").replace(":8000", f":{project.port}")
     site = re.sub(r"/etc/ssl/\S+(?=;)", str(certificate), site)
     temporary = "\n".join(

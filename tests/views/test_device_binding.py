@@ -21,31 +21,14 @@ from tests.factories import PASSWORD, sign_up_data
 from tests.reading import access_claims, clears_cookies, holds_token, is_alive, listening, sets_cookies
 from tests.testapp.views import PrivateView
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("device_binding")]
 
 REGISTRATION = "Secure-Session-Registration"
 
 
-@pytest.fixture(autouse=True)
-def _optional(settings):
-    settings.FASTAUTH = {**settings.FASTAUTH, "DEVICE_BINDING": "optional"}
-
-
 @pytest.fixture
-def required(settings):
+def required(device_binding, settings):
     settings.FASTAUTH = {**settings.FASTAUTH, "DEVICE_BINDING": "required"}
-
-
-@pytest.fixture
-def offer(browser, account, clock):
-    """The answer of a sign-in, which asks the browser for a key."""
-    return browser.sign_in(account)
-
-
-@pytest.fixture
-def device(browser, offer):
-    """The device that the browser's session is bound to."""
-    return bind_on_sign_in(browser, offer)
 
 
 @pytest.fixture
@@ -154,7 +137,7 @@ class TestCookiesTooLargeToStore:
 
 class TestSwitchedOff:
     @pytest.fixture(autouse=True)
-    def _off(self, settings):
+    def _off(self, device_binding, settings):
         settings.FASTAUTH = cookies_with()
 
     def test_sign_in_asks_for_nothing(self, offer, django_assert_num_queries):
@@ -840,62 +823,48 @@ class TestWhereBindingIsRequired:
 class TestLostRaces:
     """What happens between the read and the write, made to happen; the races themselves are in tests/database."""
 
-    @pytest.fixture
-    def meanwhile(self, settings):
-        def schedule(act):
-            acts = [act]
-
-            def claims_hook(user, claims):
-                if acts:
-                    acts.pop()()
-                return claims
-
-            settings.FASTAUTH = {**settings.FASTAUTH, "TOKEN_CLAIMS": claims_hook}
-
-        return schedule
-
-    def test_a_refresh_that_a_confirmation_overtakes_gives_no_token(self, browser, offer, meanwhile):
+    def test_a_refresh_that_a_confirmation_overtakes_gives_no_token(self, browser, offer, between):
         tab = browser.clone()
         Device().bind(browser, offer)
-        meanwhile(lambda: browser.get("/private"))
+        between(lambda: browser.get("/private"))
         assert device_sees(tab.post("/auth/refresh")) == (401, "device_proof_required")
         assert row().generation == 0
 
-    def test_a_bind_that_a_sign_out_overtakes_binds_nothing(self, browser, offer, meanwhile):
+    def test_a_bind_that_a_sign_out_overtakes_binds_nothing(self, browser, offer, between):
         tab = browser.clone()
-        meanwhile(lambda: tab.post("/auth/logout"))
+        between(lambda: tab.post("/auth/logout"))
         assert device_sees(Device().bind(browser, offer)) == (401, "session_revoked")
         assert row().device_key == ""
 
-    def test_a_bind_that_another_ones_confirmation_overtakes_binds_nothing(self, browser, offer, meanwhile):
+    def test_a_bind_that_another_ones_confirmation_overtakes_binds_nothing(self, browser, offer, between):
         late, first = browser.clone(), Device()
         first.bind(browser, offer)
         key = row().device_key
-        meanwhile(lambda: browser.get("/private"))
+        between(lambda: browser.get("/private"))
         assert device_sees(Device().bind(late, offer)) == (409, "device_already_bound")
         assert row().device_key == key
 
-    def test_a_renewal_that_another_overtakes_gets_the_next_challenge(self, browser, device, meanwhile):
+    def test_a_renewal_that_another_overtakes_gets_the_next_challenge(self, browser, device, between):
         device.ask(browser)
         proof = device.proof()
-        meanwhile(lambda: device.renew(browser.clone(), proof))
+        between(lambda: device.renew(browser.clone(), proof))
         answer = renew(browser, device.session_id, proof)
         assert device_sees(answer) == (403, "device_challenge")
         assert device.challenge in answer.headers["Secure-Session-Challenge"]
         assert row().generation == 1
 
-    def test_a_renewal_whose_key_is_replaced_meanwhile_confirms_no_other_key(self, browser, offer, meanwhile):
+    def test_a_renewal_whose_key_is_replaced_meanwhile_confirms_no_other_key(self, browser, offer, between):
         late, first, second = browser.clone(), Device(), Device()
         first.bind(browser, offer)
         first.ask(browser)
-        meanwhile(lambda: second.bind(late, offer))
+        between(lambda: second.bind(late, offer))
         assert device_sees(first.renew(browser)) == (403, "device_challenge")
         assert (row().generation, row().is_device_bound) == (0, False)
 
-    def test_a_renewal_that_a_sign_out_overtakes_gives_no_token(self, browser, device, meanwhile):
+    def test_a_renewal_that_a_sign_out_overtakes_gives_no_token(self, browser, device, between):
         device.ask(browser)
         tab = browser.clone()
-        meanwhile(lambda: tab.post("/auth/logout"))
+        between(lambda: tab.post("/auth/logout"))
         answer = device.renew(browser)
         assert device_sees(answer) == (401, "session_revoked")
         assert not is_alive(row())

@@ -42,23 +42,6 @@ def refresh_with(client, *raw_tokens):
     return refresh(client, HTTP_COOKIE="; ".join(f"{REFRESH}={raw_token}" for raw_token in raw_tokens))
 
 
-@pytest.fixture
-def between(settings):
-    """``between(act)``: have ``act`` happen between the read and the compare-and-set of the next refresh."""
-
-    def schedule(act):
-        acts = [act]
-
-        def claims_hook(user, claims):
-            if acts:
-                acts.pop()()
-            return claims
-
-        settings.FASTAUTH = {**settings.FASTAUTH, "TOKEN_CLAIMS": claims_hook}
-
-    return schedule
-
-
 # --- The answer -----------------------------------------------------------------------------------------------------
 
 
