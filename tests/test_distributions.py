@@ -39,8 +39,8 @@ PACKAGE_FILES = [
     "fastauth_django/static/fastauth_django/package.json",
 ]
 METADATA = {"METADATA", "RECORD", "WHEEL", "top_level.txt", "licenses/LICENSE"}
-#: For who works in a checkout, or written by the build.
-NOT_IN_SDIST = {".ci/run", ".editorconfig", ".gitignore"}
+#: What is hidden is for who works in a checkout, and for the forge. The rest is written by the build.
+NOT_IN_SDIST = ".*"
 WRITTEN_BY_BUILD = ["PKG-INFO", "fastauth_django.egg-info/*"]
 
 
@@ -107,7 +107,7 @@ def test_sdist_holds_the_repository_and_nothing_else(distributions):
         names = {member.name.removeprefix(f"{NAME}/") for member in sdist.getmembers() if member.isfile()}
     names = {name for name in names if not any(fnmatch(name, pattern) for pattern in WRITTEN_BY_BUILD)}
 
-    assert names == source_files() - NOT_IN_SDIST
+    assert names == {name for name in source_files() if not fnmatch(name, NOT_IN_SDIST)}
 
 
 def test_page_of_the_package_is_the_readme(distributions):
