@@ -103,6 +103,13 @@ def test_every_test_that_a_page_names_exists(name):
     assert missing == []
 
 
+def test_every_file_that_the_contributors_page_names_exists():
+    named = re.findall(r"`((?:docs|fastauth_django|tests)/[\w/.-]+)`", page("CONTRIBUTING.md").text)
+
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_pages_do_name_tests():
     """Or the test above could not fail."""
     assert any("`test_" in page(name).text for name in page_names())

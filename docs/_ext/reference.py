@@ -5,16 +5,19 @@
 """
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from string import Formatter
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from fastauth_django.checks import REFERENCE
+from fastauth_django.checks.messages import Message
 from fastauth_django.conf import Settings
 from fastauth_django.models import AuthSession
 
@@ -49,6 +52,11 @@ def table_row(*cells: list[nodes.paragraph]) -> nodes.row:
     return nodes.row("", *(nodes.entry("", *cell) for cell in cells))
 
 
+def follow(env: BuildEnvironment, described: type) -> None:
+    """Have the page built anew when the module of ``described`` changes, although the page did not."""
+    env.note_dependency(inspect.getfile(described))
+
+
 class ReferenceDirective(SphinxDirective):
     def anchor(self, kind: str, name: str) -> str:
         """The id of an entry, to which its role links."""
@@ -61,6 +69,7 @@ class SettingsReference(ReferenceDirective):
     """A table: key and type, default, meaning."""
 
     def run(self) -> list[nodes.Node]:
+        follow(self.env, Settings)
         table = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (37, 23, 40)), cols=3)
         titles = [[paragraph(nodes.Text(title))] for title in ("Key and type", "Default", "Meaning")]
         table += nodes.thead("", table_row(*titles))
@@ -83,6 +92,7 @@ class ChecksReference(ReferenceDirective):
     """A list: id and level, message, hint."""
 
     def run(self) -> list[nodes.Node]:
+        follow(self.env, Message)
         entries = nodes.definition_list()
         for check in sorted(REFERENCE.values(), key=lambda check: check.id):
             level = check.level.lower() + (", only with --deploy" if check.deploy else "")
@@ -99,6 +109,7 @@ class ModelReference(SphinxDirective):
     """A table: field, type, meaning."""
 
     def run(self) -> list[nodes.Node]:
+        follow(self.env, AuthSession)
         table = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (25, 30, 45)), cols=3)
         table += nodes.thead("", table_row(*([paragraph(nodes.Text(title))] for title in ("Field", "Type", "Meaning"))))
         rows = []

@@ -73,7 +73,7 @@ def page(name: str) -> Page:
 
 
 def page_names() -> list[str]:
-    paths = [ROOT / "README.md", ROOT / "SECURITY.md", *ROOT.glob("docs/**/*.md")]
+    paths = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")), *ROOT.glob("docs/**/*.md")]
     return sorted(str(path.relative_to(ROOT)) for path in paths if "_build" not in path.parts)
 
 
