@@ -42,7 +42,7 @@ def main() -> int:
         prog="python -m benchmarks.growth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sessions", type=int, nargs="+", default=[10_000, 1_000_000, 5_000_000])
-    parser.add_argument("--dead", type=int, default=1_000_000, help="for clear_auth_sessions, among as many that live")
+    parser.add_argument("--dead", type=int, default=1_000_000, help="for clear_auth_sessions, among as many live ones")
     parser.add_argument("--samples", type=int, default=1000, help="sessions that are used, at each size")
     parser.add_argument("--seconds", type=float, default=10, help="of refreshes before and after clear_auth_sessions")
     parser.add_argument("--rate", type=float, default=10, help="refreshes per second meanwhile")

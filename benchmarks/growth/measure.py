@@ -96,7 +96,7 @@ class Measurement:
     # --- At one size ------------------------------------------------------------------------------------------------
 
     def at_size(self, number: int) -> dict[str, Any]:
-        """What requests cost with ``number`` sessions, all of them alive."""
+        """What requests cost with ``number`` sessions, all of them live."""
         self.rows.grow(number)
         sizes = self.rows.sizes()
         for device in self.devices(100):  # Whatever happens once, happens here.
@@ -282,7 +282,7 @@ class Measurement:
     # --- Clearing ---------------------------------------------------------------------------------------------------
 
     def clearing(self) -> dict[str, Any]:
-        """``clear_auth_sessions`` on as many dead sessions as living ones, in between them, while people refresh."""
+        """``clear_auth_sessions`` on as many expired sessions as live ones, in between them, while people refresh."""
         self.rows.clear()
         self.rows.grow(2 * self.options.dead, dead=True)
         numbers = self.random.sample(range(0, self.rows.number, 2), min(self.options.samples, self.options.dead))

@@ -68,7 +68,7 @@ def as_markdown(result: dict[str, Any]) -> str:
             "refreshes, in random order; a vacuum follows:",
             in_place(hot),
             f'`clear_auth_sessions` said "{done["said"]}" after {done["seconds"]} s, which is '
-            f"{number(done['dead'] / done['seconds'])} sessions a second; {number(done['left'])} that live are left. "
+            f"{number(done['dead'] / done['seconds'])} sessions a second; {number(done['left'])} live ones are left. "
             f"Meanwhile people refreshed {done['rate']:g} times a second, over all of the table:",
             latencies("refreshes", ((phase, done["refreshes"][phase]) for phase in ("before", "during", "after"))),
             "On a table that is split by `id`, a refresh looks into one part:",

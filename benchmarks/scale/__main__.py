@@ -77,12 +77,12 @@ class Stage:
         return process
 
     def sessions(self) -> dict[str, int]:
-        """How many sessions are in the table, by why they ended; those that live under ``alive``."""
+        """How many sessions are in the table, by why they were revoked; the others under ``unrevoked``."""
         with self.postgresql.connect(OURS) as connection:
             rows = connection.execute(
                 "SELECT revoked_reason, count(*) FROM fastauth_django_authsession GROUP BY revoked_reason"
             ).fetchall()
-        return {reason or "alive": count for reason, count in rows}
+        return {reason or "unrevoked": count for reason, count in rows}
 
 
 def result_of(load: subprocess.Popen[str]) -> dict[str, Any]:
@@ -167,13 +167,13 @@ def verdict(result: dict[str, Any]) -> list[list[Any]]:
         ["requests in the mix, per second", f"{number(result['requests'])}, {number(result['per second'])}"],
         ["requests that failed", len(result["failures"])],
         ["people wrongly signed out, wrongly let in, or taken for somebody else", len(result["violations"])],
-        ["sessions ended on one worker, of which every worker knew at once", number(counts["ended elsewhere"])],
+        ["sessions revoked on one worker, which every worker knew at once", number(counts["ended elsewhere"])],
         ["questions to the workers about those, before and after", number(asked)],
         [
             "looked at one by one afterwards: still signed in, still signed out",
             f"{number(counts['verified signed in'])}, {number(counts['verified signed out'])}",
         ],
-        ["sessions ended as reuse, of all that were refreshed", result["sessions"].get("reuse", 0)],
+        ["sessions revoked because of reuse, of all that were refreshed", result["sessions"].get("reuse", 0)],
     ]
 
 
@@ -253,7 +253,7 @@ def problems(parts: dict[str, Any]) -> list[str]:
         unanswered = result["counts"].get("not all workers answered", 0)
         found += [f"{unanswered} questions were not answered by every worker"] * bool(unanswered)
         reused = result["sessions"].get("reuse", 0)
-        found += [f"{reused} sessions were ended as reuse"] * bool(reused)
+        found += [f"{reused} sessions were revoked because of reuse"] * bool(reused)
     quiet = [parts.get("calm"), parts.get("compare", {}).get(OURS)]
     for result in filter(None, quiet):
         found += [f"failure in calm weather: {failure}" for failure in result["failures"]]
