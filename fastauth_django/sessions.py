@@ -299,7 +299,7 @@ def _is_predecessor_in_grace(session: AuthSession, token: RefreshToken) -> bool:
 def _revoke_reused(session: AuthSession, request: HttpRequest) -> None:
     """Revoke a session whose tokens two parties hold, because one of them stole them. The user's others live on."""
     logger.warning(
-        "Refresh token reused: session %s of user %s ended, presented from %s",
+        "Refresh token reused: session %s of user %s revoked, presented from %s",
         session.pk,
         session.user_id,
         client_address(request),

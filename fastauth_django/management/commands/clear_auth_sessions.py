@@ -15,8 +15,8 @@ from fastauth_django.models import AuthSession
 
 class Command(BaseCommand):
     help = (
-        "Delete sessions that have expired, and those that were ended some days ago. Safe to run while the site "
-        "serves: rows go in small batches, in the order of their keys."
+        "Delete sessions that have expired, and those that were revoked some days ago. It may run while the site "
+        "serves: it deletes small batches of rows, in the order of their keys."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             "--revoked-days",
             type=int,
             default=30,
-            help="Keep ended sessions this many days, for whoever asks what happened (default: 30).",
+            help="Keep revoked sessions this many days, so that you can look up what happened (default: 30).",
         )
         parser.add_argument("--batch-size", type=int, default=1000, help="Rows deleted at once (default: 1000).")
 
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             long_ago = now - timedelta(days=revoked_days)
         except OverflowError:
             raise CommandError("--revoked-days reaches back before the calendar begins.") from None
-        # Clocks of two hosts may differ by a few seconds, and a row that is gone reads as a session that was ended.
+        # Clocks of two hosts may differ by a few seconds, and without its row an expired session would look revoked.
         dead = Q(expires_at__lt=now - timedelta(minutes=1)) | Q(revoked_at__lt=long_ago)
         sessions = AuthSession.objects.for_write().order_by("pk")
         deleted = 0
