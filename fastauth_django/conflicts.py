@@ -20,6 +20,8 @@ POSTGRESQL_STATES = {"40001", "40P01"}
 # MariaDB and MySQL: ER_CHECKREAD (snapshot isolation), ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK.
 MYSQL_CODES = {1020, 1205, 1213}
 ATTEMPTS = 100
+RETRY_AFTER = 60  # seconds
+MOST_REMEMBERED = 10_000
 PATIENCE = 10  # seconds. SQLite and MariaDB also report a wait that took too long; one such wait is enough.
 
 
@@ -71,6 +73,49 @@ def update_in_passing(rows: QuerySet[Any], **changes: Any) -> None:
     except OperationalError as error:
         if not is_lost_race(error):
             raise
+
+
+def update_unless_locked(rows: QuerySet[Any], **changes: Any) -> None:
+    """Update ``rows`` if nobody holds a lock on them now. It waits for nobody, and a lost race is lost."""
+    connection: Any = connections[rows.db]
+    features = connection.features
+    try:
+        if connection.vendor == "sqlite":
+            # The lock is the whole database's, and the driver would wait five seconds for it.
+            with _without_waiting(connection.connection):
+                rows.update(**changes)
+        elif features.has_select_for_update_skip_locked and features.update_can_self_select:
+            with transaction.atomic(using=rows.db):
+                rows.filter(pk__in=rows.select_for_update(skip_locked=True).values("pk")).update(**changes)
+        else:
+            rows.update(**changes)
+    except OperationalError as error:
+        if not is_lost_race(error):
+            raise
+
+
+@contextmanager
+def _without_waiting(sqlite: Any) -> Iterator[None]:
+    [patience] = sqlite.execute("PRAGMA busy_timeout").fetchone()
+    sqlite.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        sqlite.execute(f"PRAGMA busy_timeout = {patience:d}")
+
+
+_tried: dict[tuple[Any, ...], float] = {}
+
+
+def is_due(*what: object) -> bool:
+    """Whether this process did not try ``what`` within the last minute. Then it counts as tried."""
+    now = monotonic()
+    if now - _tried.get(what, -RETRY_AFTER) < RETRY_AFTER:
+        return False
+    if len(_tried) >= MOST_REMEMBERED:
+        _tried.clear()
+    _tried[what] = now
+    return True
 
 
 @contextmanager

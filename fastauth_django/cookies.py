@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from .caching import forbid_storing
 from .conf import FormerCookie, conf
-from .tokens import AccessToken, SessionToken, TokenPair
+from .tokens import AccessToken, IssuedTokens, SessionToken, TokenPair
 
 SIZE_LIMIT = 4096  # RFC 6265, section 6.1: what a browser must at least store, name, value and attributes.
 SIZE_WARNING = 3584
@@ -128,11 +128,15 @@ def former_cookie(old: FormerCookie) -> CookieSpec:
     return spec if old.partitioned is None else replace(spec, partitioned=old.partitioned)
 
 
-def set_auth_cookies(response: HttpResponseBase, pair: TokenPair) -> None:
-    """Deliver ``pair`` in two cookies, each as long-lived as its token, and clear the former ones."""
+def set_auth_cookies(response: HttpResponseBase, issued: IssuedTokens) -> None:
+    """Deliver ``issued`` in cookies, each as long-lived as its token, and clear the former ones.
+
+    Without a refresh token in ``issued``, the refresh cookie in the browser stays as it is.
+    """
     access, refresh = auth_cookies()
-    access.put(response, pair.access, pair.access_max_age)
-    refresh.put(response, pair.refresh, pair.refresh_max_age)
+    access.put(response, issued.access, issued.access_max_age)
+    if isinstance(issued, TokenPair):
+        refresh.put(response, issued.refresh, issued.refresh_max_age)
     _clear_former(response)
 
 
@@ -161,11 +165,12 @@ def _clear_former(response: HttpResponseBase) -> None:
     forbid_storing(response)
 
 
-def refuse_cookies_that_browsers_drop(pair: TokenPair) -> None:
-    """Raise :class:`CookieTooLarge` if a browser would not store both cookies of ``pair``."""
+def refuse_cookies_that_browsers_drop(issued: IssuedTokens) -> None:
+    """Raise :class:`CookieTooLarge` if a browser would not store each cookie of ``issued``."""
     access, refresh = auth_cookies()
-    _refuse_cookie_that_browsers_drop(access.morsel(pair.access, pair.access_max_age))
-    _refuse_cookie_that_browsers_drop(refresh.morsel(pair.refresh, pair.refresh_max_age))
+    _refuse_cookie_that_browsers_drop(access.morsel(issued.access, issued.access_max_age))
+    if isinstance(issued, TokenPair):
+        _refuse_cookie_that_browsers_drop(refresh.morsel(issued.refresh, issued.refresh_max_age))
 
 
 def refuse_bound_cookie_that_browsers_drop(token: AccessToken) -> None:

@@ -23,7 +23,8 @@ from .caching import forbid_storing
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .models import AuthSession
-from .tokens import AccessToken, RefreshToken, SessionToken, TokenPair
+from .signals import announce
+from .tokens import AccessToken, IssuedTokens, RefreshToken, SessionToken, TokenPair
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -138,10 +139,10 @@ def _start(
     return pair
 
 
-def deliver(pair: TokenPair, response: HttpResponseBase, delivery: Delivery) -> None:
-    """Put ``pair`` onto ``response``. In JSON delivery the tokens go into the body, which the view fills."""
+def deliver(issued: IssuedTokens, response: HttpResponseBase, delivery: Delivery) -> None:
+    """Put ``issued`` onto ``response``. In JSON delivery the tokens go into the body, which the view fills."""
     if delivery == "cookie":
-        cookies.set_auth_cookies(response, pair)
+        cookies.set_auth_cookies(response, issued)
     else:
         forbid_storing(response)
 
@@ -152,7 +153,7 @@ def announce_signed_out(request: HttpRequest, revoked: Sequence[AuthSession]) ->
         revoked = list({session.user_id: session for session in revoked}.values())
     for session in revoked:
         user = SimpleLazyObject(partial(_user_of, session))
-        user_logged_out.send(sender=get_user_model(), request=request, user=user)
+        announce(user_logged_out, get_user_model(), request=request, user=user)
 
 
 def _user_of(session: AuthSession) -> AbstractBaseUser | None:

@@ -8,9 +8,9 @@ the rest of the app need not open the four modules of device binding: this one, 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from datetime import timedelta
+from logging import WARNING
 from uuid import UUID
 
 from django.db.models import Q
@@ -21,12 +21,10 @@ from .conf import conf
 from .conflicts import update_in_passing
 from .exceptions import DeviceProofRequired
 from .models import AuthSession, AuthSessionQuerySet
-from .signals import device_proof_failed
+from .signals import announce, device_proof_failed, log
 from .tokens import AccessToken, RefreshToken, SessionToken, epoch, present
 
 TIME_TO_BIND = timedelta(minutes=1)  # from the answer that asks a browser for its key
-
-logger = logging.getLogger("fastauth_django.security")
 
 
 def is_of_device(token: object, session: AuthSession) -> bool:
@@ -101,11 +99,6 @@ def report_failed_proof(session: AuthSession, reason: str, request: HttpRequest)
     The session lives on. Without the key it is safe, and its id stands in every copied token: if this revoked it, a
     thief could sign the owner out.
     """
-    logger.warning(
-        "Device proof failed (%s): session %s of user %s goes on, refused to %s",
-        reason,
-        session.pk,
-        session.user_id,
-        client_address(request),
-    )
-    device_proof_failed.send(AuthSession, request=request, session=session, reason=reason)
+    message = "Device proof failed (%s): session %s of user %s goes on, refused to %s"
+    log(WARNING, message, reason, session.pk, session.user_id, client_address(request))
+    announce(device_proof_failed, AuthSession, request=request, session=session, reason=reason)

@@ -74,7 +74,7 @@ def renew(session: AuthSession, generation: int, request: HttpRequest) -> tuple[
     """
     if session.generation == generation:
         now = present()
-        successor = next_generation(session, request, now)
+        successor = next_generation(session, request, now, generation=generation + 1, predecessor=generation)
         successor.device_bound_at = session.device_bound_at or now
         access = _mint(successor, now)
         if put_generation(session, successor, request, device_key=session.device_key):

@@ -57,6 +57,14 @@ class SessionRevoked(InvalidToken):
     default_code = "session_revoked"
 
 
+class SessionBehind(SessionRevoked):
+    """The token is far ahead of the session's row: the database was restored. Carries the session to revoke."""
+
+    def __init__(self, session: AuthSession) -> None:
+        self.session = session
+        super().__init__()
+
+
 class RefreshTokenReused(InvalidToken):
     """A client presented a refresh token that a rotation had replaced. Carries the session to revoke."""
 

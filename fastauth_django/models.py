@@ -96,6 +96,7 @@ class AuthSession(models.Model):
         PASSWORD_CHANGED = "password_changed", _("password changed")
         SESSION_LIMIT = "session_limit", _("too many sessions")
         REUSE = "reuse", _("a refresh token was used twice")
+        BEHIND = "behind", _("the database was restored to an older state")
         NOT_BOUND = "not_bound", _("not bound to a device in time")
 
     id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
@@ -105,6 +106,12 @@ class AuthSession(models.Model):
     generation = models.PositiveIntegerField(
         _("generation"), default=0, help_text=_("How many times the refresh token was rotated.")
     )
+    # The last rotation: generation `predecessor` was exchanged for `successor`, and `seen` says whether a token of the
+    # successor came back, which shows that the answer arrived. If `successor` is not today's generation, a process of
+    # version 0.1.0, which does not know these columns, has rotated the session since.
+    predecessor = models.PositiveIntegerField(null=True, editable=False)
+    successor = models.PositiveIntegerField(null=True, editable=False)
+    seen = models.BooleanField(null=True, editable=False)
     auth_hash = models.CharField(max_length=128, editable=False)
     remember = models.BooleanField(_("remember"), default=False)
     created_at = models.DateTimeField(_("created at"))
@@ -136,6 +143,18 @@ class AuthSession(models.Model):
     def is_expired(self, now: datetime | None = None) -> bool:
         """Whether the session has run out at ``now`` (default: the present)."""
         return self.expires_at <= (now or timezone.now())
+
+    @property
+    def predecessor_generation(self) -> int:
+        """The generation that was presented for the present one. -1, which no token has, before the first rotation."""
+        if self.successor == self.generation and self.predecessor is not None:
+            return self.predecessor
+        return self.generation - 1
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the client is known to have got the tokens of the present generation."""
+        return self.successor != self.generation or self.seen is not False
 
     @property
     def is_device_bound(self) -> bool:

@@ -7,31 +7,35 @@ tabs, a thief and a sign-out may all act at the same moment, on different hosts.
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from logging import INFO, WARNING
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, router, transaction
+from django.db.transaction import TransactionManagementError
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
+from rest_framework.exceptions import APIException
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from . import cookies, device_rules
 from .client_address import client_address
 from .conf import Delivery, conf
-from .conflicts import until_not_lost, update_if_unchanged, update_in_passing
+from .conflicts import is_due, until_not_lost, update_if_unchanged, update_in_passing, update_unless_locked
 from .exceptions import (
     DeviceBindingRequired,
     DeviceProofRequired,
     PasswordChanged,
     RefreshTokenReused,
     Refusals,
+    SessionBehind,
     SessionRevoked,
     TokenExpired,
     TokenInvalid,
@@ -39,14 +43,24 @@ from .exceptions import (
     UserInactive,
 )
 from .models import AuthSession, AuthSessionQuerySet
-from .signals import refresh_token_reused, session_revoked, token_refreshed
-from .tokens import RefreshToken, SessionToken, TokenPair, present, user_id_of
+from .signals import (
+    announce,
+    log,
+    refresh_token_repeated,
+    refresh_token_reused,
+    session_revoked,
+    token_refreshed,
+)
+from .tokens import AccessToken, IssuedTokens, RefreshToken, SessionToken, TokenPair, present, user_id_of
 
 Reason = AuthSession.RevokedReason
 
 USER_AGENT_LENGTH = AuthSession._meta.get_field("user_agent").max_length
 
-logger = logging.getLogger("fastauth_django.security")
+#: Writes that a standby may lack when the database fails over to it. Each is one rotation of a session.
+MOST_LOST_BY_STANDBY = 2
+#: Further on than any generation that the lost writes may have given out.
+NEVER_GIVEN_OUT = 1_000
 
 
 # --- Start ---------------------------------------------------------------------------------------------------------
@@ -163,6 +177,7 @@ def live_session(token: SessionToken) -> AuthSession:
             revoke(AuthSession.objects.for_write().filter(pk=session.pk), Reason.NOT_BOUND)
             raise DeviceBindingRequired
         device_rules.require_device(session, token)
+    _mark_seen(session, token)
     return session
 
 
@@ -215,54 +230,122 @@ def _password_unchanged(session: AuthSession) -> bool:
 # --- Rotate --------------------------------------------------------------------------------------------------------
 
 
-def rotate(presented: Iterable[RefreshToken], request: HttpRequest, *, delivery: Delivery) -> TokenPair:
+def rotate(presented: Iterable[RefreshToken], request: HttpRequest, *, delivery: Delivery) -> IssuedTokens:
     """Exchange a refresh token for its successor, and an access token with it.
 
-    A browser may send several cookies of one name: one of another path, or one that a sibling subdomain set. The first
-    that is live counts, and a stale one beside it is no theft. Otherwise raises, of the first token, the refusal of
-    :func:`live_session`, :class:`RefreshTokenReused` after it has revoked the session, or :class:`TryAgain`.
+    A browser may send several cookies of one name: one of another path, or one that a sibling subdomain set. Each is
+    judged by :func:`generation_after`, so that a live token beside a stolen one silences nothing. The first that is
+    live is answered; for a repeated one in cookie delivery, with an access token alone. If none is, raises, of the
+    first token, the refusal of :func:`live_session`, :class:`RefreshTokenReused` after the session was revoked, or
+    :class:`TryAgain`.
     """
-    refusals: list[Exception] = []
+    issued: IssuedTokens | None = None
+    refusals: list[APIException] = []
     for token in presented:
         try:
-            return _rotate(token, request, delivery)
+            if issued is None:
+                issued = _rotate(token, request, delivery)
+            else:
+                generation_after(live_session(token), token, present())
         except (InvalidToken, UserInactive) as refusal:
+            _act_on(refusal, request)
             refusals.append(refusal)
-    reuses = [refusal for refusal in refusals if isinstance(refusal, RefreshTokenReused)]
-    for reuse in reuses:
-        _revoke_reused(reuse.session, request)
-    for refused in refusals:
-        if isinstance(refused, DeviceProofRequired):
-            device_rules.report_copied_refresh_token(refused.session, request)
-    raise [*reuses, *refusals][0]
+    if issued is None:
+        raise next((refusal for refusal in refusals if isinstance(refusal, RefreshTokenReused)), refusals[0])
+    return issued
 
 
-def _rotate(token: RefreshToken, request: HttpRequest, delivery: Delivery) -> TokenPair:
+def _rotate(token: RefreshToken, request: HttpRequest, delivery: Delivery) -> IssuedTokens:
     session = live_session(token)
-    if session.generation == token.generation:
+    while True:
         now = present()
-        successor = next_generation(session, request, now)
-        pair = _mint(successor, now, delivery)
+        generation = generation_after(session, token, now)
+        if generation is None:
+            return _repeat(session, token, request, delivery, now)
+        successor = next_generation(session, request, now, generation=generation, predecessor=token.generation)
+        issued = _mint(successor, now, delivery)
         # If its device is confirmed meanwhile, no refresh token of the session counts any more.
-        if put_generation(session, successor, request, device_bound_at=None):
-            return pair
+        if put_generation(session, successor, request, seen=session.seen, device_bound_at=None):
+            _note_detour(session, successor, request)
+            return issued
         # Another request was first. If it was a sign-out or a password change, this raises what happened.
-        session = live_session(token)
-        if session.generation == token.generation:
+        session, before = live_session(token), session
+        if (session.generation, session.seen) == (before.generation, before.seen):
             raise TryAgain  # The database shows a snapshot from before the write that was first.
-    if _is_predecessor_in_grace(session, token):
-        # Another tab was first, or the answer to our own request got lost: everyone gets the same successor.
-        return _mint(session, present(), delivery)
+
+
+def generation_after(session: AuthSession, token: RefreshToken, now: datetime) -> int | None:
+    """The rule of rotation: the generation that ``token`` buys, or None where it is answered and buys none.
+
+    - The token of the present generation buys the next one.
+    - Its predecessor, a moment after the rotation, is another tab or a quick retry. It buys nothing: tabs share one
+      jar, and the refresh token that the rotation made is in it, or was lost.
+    - Its predecessor, later: if no token of the present generation ever came back, the answer was lost. It buys the
+      next generation, and the lost one is given up. If one came back, two clients hold tokens, and one stole them.
+    - A token that is ahead by one or two was signed here, so the row is behind: the database failed over to a standby
+      that lacks the last write. It buys a generation that was never given out before.
+
+    Everything else is reuse. Raises :class:`RefreshTokenReused`, or :class:`SessionBehind` for a token further ahead.
+    """
+    ahead = token.generation - session.generation
+    if ahead == 0:
+        return session.generation + 1
+    if token.generation == session.predecessor_generation and conf.REFRESH_GRACE > 0:
+        if now - session.rotated_at <= timedelta(seconds=conf.REFRESH_GRACE):
+            return None
+        if not session.is_seen:
+            return session.generation + 1
+    if ahead > MOST_LOST_BY_STANDBY:
+        raise SessionBehind(session)
+    if ahead > 0:
+        return token.generation + NEVER_GIVEN_OUT
     raise RefreshTokenReused(session)
 
 
-def next_generation(session: AuthSession, request: HttpRequest, now: datetime) -> AuthSession:
-    """The session as it will be once it is rotated. Nothing is written.
+def _repeat(
+    session: AuthSession, token: RefreshToken, request: HttpRequest, delivery: Delivery, now: datetime
+) -> IssuedTokens:
+    """Answer a repeated token: a browser with an access token alone, an app, which shares no jar, with the successor.
+
+    The access token carries the repeated generation, so it does not show that the answer to the rotation arrived.
+    """
+    issued = IssuedTokens.access_alone(session, now, token.generation)
+    if delivery == "cookie":
+        cookies.refuse_cookies_that_browsers_drop(issued)
+    else:
+        issued = TokenPair.for_session(session, now)
+    _announce_repeated(session, request, lost=False)
+    return issued
+
+
+def _note_detour(before: AuthSession, session: AuthSession, request: HttpRequest) -> None:
+    """Tell of a rotation that did not begin at the present generation."""
+    presented = session.predecessor_generation
+    if presented < before.generation:
+        _announce_repeated(session, request, lost=True)
+    elif presented > before.generation:
+        message = "The row of session %s was at generation %d, behind a token of generation %d: lost in a failover?"
+        log(WARNING, message, session.pk, before.generation, presented)
+
+
+def _announce_repeated(session: AuthSession, request: HttpRequest, *, lost: bool) -> None:
+    message = "Refresh token repeated (%s): session %s of user %s, from %s, %r"
+    how = "the answer was lost" if lost else "another tab, or a quick retry"
+    log(INFO, message, how, session.pk, session.user_id, client_address(request), _user_agent(request))
+    announce(refresh_token_repeated, AuthSession, request=request, session=session, lost=lost)
+
+
+def next_generation(
+    session: AuthSession, request: HttpRequest, now: datetime, *, generation: int, predecessor: int
+) -> AuthSession:
+    """The session as it will be at ``generation``, which ``predecessor`` was presented for. Nothing is written.
 
     Raises :class:`TokenExpired` where ``SESSION_MAX_AGE`` is over.
     """
     successor = copy.copy(session)
-    successor.generation = session.generation + 1
+    successor.generation = successor.successor = generation
+    successor.predecessor = predecessor
+    successor.seen = False
     successor.rotated_at = now
     successor.expires_at = _expiry(session, now)
     successor.ip_address = client_address(request)
@@ -282,30 +365,49 @@ def put_generation(session: AuthSession, successor: AuthSession, request: HttpRe
     as_read = AuthSession.objects.for_write().unrevoked(pk=session.pk, generation=session.generation, **unchanged)
     if not update_if_unchanged(as_read, **changes):
         return False
-    token_refreshed.send(AuthSession, request=request, session=successor)
+    announce(token_refreshed, AuthSession, request=request, session=successor)
     return True
 
 
-def _is_predecessor_in_grace(session: AuthSession, token: RefreshToken) -> bool:
-    """Whether the session was rotated a moment ago, and ``token`` is the one before. An older one is always reuse."""
-    grace = conf.REFRESH_GRACE
-    return (
-        grace > 0
-        and token.generation == session.generation - 1
-        and present() - session.rotated_at <= timedelta(seconds=grace)
-    )
+def _mark_seen(session: AuthSession, token: SessionToken) -> None:
+    """Note that an access token of the present generation came back: the answer to the rotation has arrived.
+
+    Once a rotation, after the request's transaction. It delays and fails nobody: where it cannot write, a later request
+    does, a minute later at the earliest.
+    """
+    unmarked = isinstance(token, AccessToken) and token.generation == session.generation and not session.is_seen
+    if unmarked and not session.is_device_bound and is_due(session.pk, session.generation):
+        rows = AuthSession.objects.for_write().unrevoked(pk=session.pk, successor=session.generation, seen=False)
+        as_read = rows.filter(generation=session.generation)
+        with suppress(TransactionManagementError):  # The project manages transactions by hand.
+            transaction.on_commit(partial(update_unless_locked, as_read, seen=True), using=rows.db, robust=True)
+
+
+# --- What a refusal entails ----------------------------------------------------------------------------------------
+
+
+def _act_on(refusal: APIException, request: HttpRequest) -> None:
+    """Revoke, and then report, what a refused refresh token shows."""
+    if isinstance(refusal, RefreshTokenReused):
+        _revoke_reused(refusal.session, request)
+    elif isinstance(refusal, SessionBehind):
+        revoke(AuthSession.objects.for_write().filter(pk=refusal.session.pk), Reason.BEHIND, request)
+    elif isinstance(refusal, DeviceProofRequired):
+        device_rules.report_copied_refresh_token(refusal.session, request)
 
 
 def _revoke_reused(session: AuthSession, request: HttpRequest) -> None:
-    """Revoke a session whose tokens two parties hold, because one of them stole them. The user's others live on."""
-    logger.warning(
-        "Refresh token reused: session %s of user %s revoked, presented from %s",
-        session.pk,
-        session.user_id,
-        client_address(request),
-    )
-    refresh_token_reused.send(AuthSession, request=request, session=session)
+    """Revoke a session whose tokens two parties hold, because one of them stole them. The user's others live on.
+
+    The order matters: nothing that a log or a receiver does may keep the thief in.
+    """
     revoke(AuthSession.objects.for_write().filter(pk=session.pk), Reason.REUSE, request)
+    address = client_address(request)
+    message = "Refresh token reused: session %s of user %s revoked, presented from %s"
+    log(WARNING, message, session.pk, session.user_id, address)
+    same_client = (address, _user_agent(request)) == (session.ip_address, session.user_agent)
+    age = int((present() - session.rotated_at).total_seconds())
+    announce(refresh_token_reused, AuthSession, request=request, session=session, same_client=same_client, age=age)
 
 
 # --- Revoke --------------------------------------------------------------------------------------------------------
@@ -323,7 +425,7 @@ def revoke(sessions: AuthSessionQuerySet, reason: str, request: HttpRequest | No
         return []
     for session in revoking:
         session.revoked_at, session.revoked_reason = now, str(reason)
-        session_revoked.send(AuthSession, request=request, session=session, reason=str(reason))
+        announce(session_revoked, AuthSession, request=request, session=session, reason=str(reason))
     return revoking
 
 
@@ -338,7 +440,7 @@ def revoke_by(tokens: Collection[SessionToken], reason: str, request: HttpReques
     for session_id in dict.fromkeys(token.session_id for token in tokens if token.session_id):
         if _mark_revoked(device_rules.revocable_by(tokens, session_id), present(), reason):
             session: Any = SimpleLazyObject(partial(_load_revoked, session_id))
-            session_revoked.send(AuthSession, request=request, session=session, reason=str(reason))
+            announce(session_revoked, AuthSession, request=request, session=session, reason=str(reason))
             revoked.append(session)
     return revoked
 

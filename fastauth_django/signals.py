@@ -1,19 +1,28 @@
 """Signals of this app. Signing in and out also send Django's own ``user_logged_in`` and ``user_logged_out``.
 
-=========================  ==================================================================================
-``user_signed_up``         ``sender`` (user class), ``request``, ``user``
-``token_refreshed``        ``sender`` (AuthSession), ``request``, ``session``
-``session_revoked``        ``sender`` (AuthSession), ``request`` (or None), ``session``, ``reason``
-``refresh_token_reused``   ``sender`` (AuthSession), ``request``, ``session``. Sent before the session's
-                           ``session_revoked``
-``device_proof_failed``    ``sender`` (AuthSession), ``request``, ``session``, ``reason``: ``"signature"``, a proof
-                           that the session's device did not sign, or ``"refresh_token"``, one that was
-                           presented for a session that is bound to a device
-=========================  ==================================================================================
+==========================  =================================================================================
+``user_signed_up``          ``sender`` (user class), ``request``, ``user``. Sent in the transaction that creates the
+                            account: a receiver that raises stops the sign-up
+``token_refreshed``         ``sender`` (AuthSession), ``request``, ``session``
+``session_revoked``         ``sender`` (AuthSession), ``request`` (or None), ``session``, ``reason``
+``refresh_token_reused``    ``sender`` (AuthSession), ``request``, ``session``, ``same_client``: whether address and
+                            user agent are those of the last rotation, and ``age``: seconds since it. Sent after
+                            the session was revoked
+``refresh_token_repeated``  ``sender`` (AuthSession), ``request``, ``session``, ``lost``: False for a second tab, or a
+                            quick retry; True where the answer to the last rotation never arrived
+``device_proof_failed``     ``sender`` (AuthSession), ``request``, ``session``, ``reason``: ``"signature"``, a proof
+                            that the session's device did not sign, or ``"refresh_token"``, one that was
+                            presented for a session that is bound to a device
+==========================  =================================================================================
 
-At a sign-out, ``session`` and the ``user`` of ``user_logged_out`` are lazy: the database is asked for them when a
-receiver looks at them.
+All but ``user_signed_up`` tell of something that is done already. A receiver of them that raises is logged, and changes
+neither the answer nor what was done. At a sign-out, ``session`` and the ``user`` of ``user_logged_out`` are lazy: the
+database is asked for them when a receiver looks at them.
 """
+
+import logging
+from contextlib import suppress
+from typing import Any
 
 from django.dispatch import Signal
 
@@ -21,4 +30,19 @@ user_signed_up = Signal()
 token_refreshed = Signal()
 session_revoked = Signal()
 refresh_token_reused = Signal()
+refresh_token_repeated = Signal()
 device_proof_failed = Signal()
+
+logger = logging.getLogger("fastauth_django.security")
+
+
+def announce(signal: Signal, sender: type, **about: Any) -> None:
+    """Send ``signal`` of something that is done. A receiver that raises changes neither the answer nor what was done."""
+    with suppress(Exception):  # Of a handler of the project's logging, to which Django reports the receiver's error.
+        signal.send_robust(sender, **about)
+
+
+def log(level: int, message: str, *args: object) -> None:
+    """Write to the security log. A handler that raises, such as one that mails, changes nothing either."""
+    with suppress(Exception):
+        logger.log(level, message, *args)

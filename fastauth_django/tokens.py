@@ -299,16 +299,20 @@ class AccessToken(SessionToken):
         return conf.ACCESS_TOKEN_TTL
 
     @classmethod
-    def for_session(cls, session: AuthSession, now: datetime, *, bound: bool = False) -> AccessToken:
+    def for_session(
+        cls, session: AuthSession, now: datetime, *, bound: bool = False, generation: int | None = None
+    ) -> AccessToken:
         """A new access token of ``session``. It never outlives the session.
 
-        ``bound=True`` is for an answer to the session's device: the token names the device's key.
+        :param bound: for an answer to the session's device: the token names the device's key.
+        :param generation: of the session, if it is not for the present one.
         """
         ttl = conf.BOUND_ACCESS_TOKEN_TTL if bound else conf.ACCESS_TOKEN_TTL
         # Added after the conversion: without USE_TZ, local times of the hour in which clocks change add up wrongly.
         expires = min(epoch(now) + int(ttl.total_seconds()), epoch(session.expires_at))
         token = cls._of(session, issued_at=now, expires=expires, token_id=uuid4())
         issued = token.payload
+        issued[GENERATION_CLAIM] = session.generation if generation is None else generation
         if bound:
             issued[CONFIRMATION_CLAIM] = {"jkt": session.key_thumbprint}
         shape_claims = conf.TOKEN_CLAIMS
@@ -320,6 +324,12 @@ class AccessToken(SessionToken):
         # Our own claims come last: the hook adds claims, and cannot move a token to another user or session.
         token.payload = {**shaped, **issued}
         return token
+
+    @property
+    def generation(self) -> int | None:
+        """The generation of the session that it was issued for. None for a token from version 0.1.0."""
+        generation = self.payload.get(GENERATION_CLAIM)
+        return generation if type(generation) is int else None
 
     @property
     def max_age(self) -> int:
@@ -367,24 +377,43 @@ class RefreshToken(SessionToken):
         return generation
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class TokenPair:
-    """An access and a refresh token, encoded, each with what is left of its life in seconds."""
+@dataclass(frozen=True, repr=False, kw_only=True)
+class IssuedTokens:
+    """What a client gets: an encoded access token at least, with its own and the session's remaining life in seconds."""
 
     access: str
-    refresh: str
     access_max_age: int
     refresh_max_age: int
 
     @classmethod
-    def for_session(cls, session: AuthSession, now: datetime) -> TokenPair:
-        """The pair of the session's present generation, issued at ``now``."""
-        access = AccessToken.for_session(session, now)
+    def access_alone(cls, session: AuthSession, now: datetime, generation: int) -> IssuedTokens:
+        """An access token for a client that holds, or waits for, the refresh token of another answer."""
+        access = AccessToken.for_session(session, now, generation=generation)
         return cls(
             access=str(access),
-            refresh=str(RefreshToken.for_session(session)),
             access_max_age=access.max_age,
             refresh_max_age=epoch(session.expires_at) - epoch(now),
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self.__class__.__name__} for {self.access_max_age} s>"
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class TokenPair(IssuedTokens):
+    """An access and a refresh token."""
+
+    refresh: str
+
+    @classmethod
+    def for_session(cls, session: AuthSession, now: datetime) -> TokenPair:
+        """The pair of the session's present generation, issued at ``now``."""
+        access = IssuedTokens.access_alone(session, now, session.generation)
+        return cls(
+            access=access.access,
+            access_max_age=access.access_max_age,
+            refresh=str(RefreshToken.for_session(session)),
+            refresh_max_age=access.refresh_max_age,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -394,10 +423,8 @@ class TokenPair:
             "refresh_token": self.refresh,
             "token_type": "bearer",
             "expires_in": self.access_max_age,
+            "refresh_expires_in": self.refresh_max_age,
         }
-
-    def __repr__(self) -> str:
-        return f"<TokenPair for {self.access_max_age} s>"
 
 
 def _type_claim() -> str:

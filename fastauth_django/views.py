@@ -52,7 +52,7 @@ from .exceptions import (
 from .models import AuthSession, AuthSessionQuerySet
 from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
 from .signals import user_signed_up
-from .tokens import RefreshToken, TokenPair
+from .tokens import IssuedTokens, RefreshToken, TokenPair
 
 Reason = AuthSession.RevokedReason
 
@@ -105,14 +105,18 @@ class AuthView(APIView):
         return serializer
 
     def answer(
-        self, response: Response, pair: TokenPair, delivery: Delivery, *, user: AbstractBaseUser | None = None
+        self, response: Response, issued: IssuedTokens, delivery: Delivery, *, user: AbstractBaseUser | None = None
     ) -> Response:
-        """Fill in the body that goes with ``pair``: the tokens in JSON delivery, never in cookie delivery."""
+        """Fill in the body that goes with ``issued``: the tokens in JSON delivery, never in cookie delivery."""
         described = {} if user is None else {"user": self.describe(user)}
-        if delivery == "cookie":
-            body = {"message": _("Authentication successful"), "expires_in": pair.access_max_age}
+        if isinstance(issued, TokenPair) and delivery == "json":
+            body = issued.as_json()
         else:
-            body = pair.as_json()
+            body = {
+                "message": _("Authentication successful"),
+                "expires_in": issued.access_max_age,
+                "refresh_expires_in": issued.refresh_max_age,
+            }
         response.data = {**body, **described}
         return response
 
@@ -244,10 +248,10 @@ class RefreshView(ActView):
         presented = self.presented_tokens(request)
         if not presented:
             raise no_device or RefreshTokenRequired()
-        pair = sessions.rotate(presented, request._request, delivery=self.delivery)
+        issued = sessions.rotate(presented, request._request, delivery=self.delivery)
         response = Response()
-        deliver(pair, response, self.delivery)
-        return self.answer(response, pair, self.delivery)
+        deliver(issued, response, self.delivery)
+        return self.answer(response, issued, self.delivery)
 
     @sensitive_variables()
     def presented_tokens(self, request: Request) -> list[RefreshToken]:
