@@ -37,7 +37,7 @@ logger = logging.getLogger("fastauth_django.security")
 
 
 def announce(signal: Signal, sender: type, **about: Any) -> None:
-    """Send ``signal`` of something that is done. A receiver that raises changes neither the answer nor what was done."""
+    """Send ``signal`` of something that is done. A receiver that raises changes neither that nor the answer."""
     with suppress(Exception):  # Of a handler of the project's logging, to which Django reports the receiver's error.
         signal.send_robust(sender, **about)
 

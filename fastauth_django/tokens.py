@@ -379,7 +379,7 @@ class RefreshToken(SessionToken):
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class IssuedTokens:
-    """What a client gets: an encoded access token at least, with its own and the session's remaining life in seconds."""
+    """What a client gets: an encoded access token at least, with its own and the session's remaining seconds."""
 
     access: str
     access_max_age: int
