@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -37,16 +37,19 @@ class CookieJWTAuthentication(JWTAuthentication):
         vary_on_credentials(request)
         by_cookie = self.authenticate_by_cookie(request)
         fault = None if by_cookie is None else csrf.forgery_fault(request)
-        if by_cookie is not None and fault is None:
-            return by_cookie
+        if fault is not None:
+            by_cookie = None
         try:
-            by_header = super().authenticate(request)
+            by_header = super().authenticate(request) if by_cookie is None else None
         except AuthenticationFailed as refusal:
             remember_refusal(request, refusal)
             raise
-        if by_header is None and fault is not None:
+        authenticated = by_cookie or cast("tuple[Any, AccessToken] | None", by_header)
+        if authenticated is None and fault is not None:
             raise csrf.refuse(request, fault)
-        return cast("tuple[Any, AccessToken] | None", by_header)
+        if authenticated is not None:
+            sessions.remember_session(request, authenticated[1].session)
+        return authenticated
 
     def authenticate_by_cookie(self, request: HttpRequest) -> tuple[Any, AccessToken] | None:
         """The user and the token of the first access cookie that is good, or None.

@@ -22,6 +22,7 @@ from . import cookies, csrf, device_protocol, sessions
 from .caching import forbid_storing
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
+from .django_session import end_django_session, take_over_django_session
 from .models import AuthSession
 from .signals import announce
 from .tokens import AccessToken, IssuedTokens, RefreshToken, SessionToken, TokenPair
@@ -61,6 +62,7 @@ def sign_in(
         pair = _start(user, http_request, response, delivery, remember=remember, replacing=carried)
         if delivery == "cookie":
             csrf.give_token(http_request)
+            take_over_django_session(http_request, user)
         # Django's own receiver writes last_login; under REPEATABLE READ two sign-ins of one user collide there.
         until_not_lost(
             lambda: user_logged_in.send(sender=user.__class__, request=http_request, user=user),
@@ -91,6 +93,7 @@ def sign_out(
     if (token_delivery or conf.TOKEN_DELIVERY) == "cookie":
         tokens += carried_tokens(http_request)
         cookies.clear_auth_cookies(response)
+        end_django_session(http_request)
     revoked = sessions.revoke_by(tokens, Reason.SIGNED_OUT, http_request)
     announce_signed_out(http_request, revoked)
     return revoked
@@ -102,19 +105,33 @@ def update_session_auth_hash(
     user: AbstractBaseUser,
     *,
     token_delivery: Delivery | None = None,
-) -> TokenPair:
-    """Revoke every session of ``user`` after a password change, and start a new one for the caller.
+) -> TokenPair | None:
+    """Revoke every session of ``user`` after a password change, and keep the caller signed in with a new one.
 
-    The counterpart of ``django.contrib.auth.update_session_auth_hash``, for a project's own password form. The caller's
-    old session is revoked too, so that a stolen copy of it dies; the new one is remembered if the old one was. Call it
-    after ``user.save()``, best in the same transaction. **It makes no CSRF check.** Parameters as for :func:`sign_in`.
+    The counterpart of ``django.contrib.auth.update_session_auth_hash``, for a project's own password form. It signs
+    nobody in: only a caller who was authenticated by a live session of ``user`` gets a new one, and everybody else gets
+    None. The old session is revoked, so that a stolen copy of it dies; the new one is remembered if the old one was.
+    Call it after ``user.save()``, best in the same transaction. **It makes no CSRF check.** Parameters as for
+    :func:`sign_in`.
     """
     http_request = _http_request(request)
-    delivery = token_delivery or conf.TOKEN_DELIVERY
-    callers_own = set(_session_ids([*carried_tokens(http_request), *_bearer_tokens(http_request)]))
+    before = sessions.session_of(http_request)
     revoked = sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
-    remember = any(session.remember for session in revoked if session.pk in callers_own)
-    return _start(user, http_request, response, delivery, remember=remember)
+    # A session that was revoked meanwhile is not among them: who held this request open since then stays out.
+    if before is None or before.pk not in [session.pk for session in revoked]:
+        return None
+    delivery = token_delivery or conf.TOKEN_DELIVERY
+    return _start(user, http_request, response, delivery, remember=before.remember)
+
+
+def start_anew(
+    request: Request, response: HttpResponseBase, user: AbstractBaseUser, *, token_delivery: Delivery
+) -> TokenPair:
+    """Revoke every session of ``user``, who has just shown that they know the password, and start a new one."""
+    http_request = _http_request(request)
+    before = sessions.session_of(http_request)
+    sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
+    return _start(user, http_request, response, token_delivery, remember=before is not None and before.remember)
 
 
 def _start(

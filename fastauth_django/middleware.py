@@ -6,18 +6,21 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_out
+from django.db import router
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
 from . import cookies, csrf, sessions
 from .authentication import CookieJWTAuthentication
 from .caching import vary_on_cookie
-from .delivery import carried_tokens
+from .delivery import carried_tokens, update_session_auth_hash
 from .models import AuthSession
 
 User: TypeAlias = AbstractBaseUser | AnonymousUser
@@ -54,12 +57,16 @@ class AuthCookieMiddleware:
             return self.__acall__(request)
         visitor = Visitor(request, self.authentication_class())
         response: HttpResponseBase = self.get_response(request)
+        if visitor.changed_password(response):
+            visitor.stay_signed_in(response)
         visitor.mark(response)
         return response
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         visitor = Visitor(request, self.authentication_class())
         response: HttpResponseBase = await self.get_response(request)
+        if visitor.changed_password(response):
+            await sync_to_async(visitor.stay_signed_in)(response)
         visitor.mark(response)
         return response
 
@@ -113,8 +120,9 @@ class Visitor:
         if fault is not None:
             csrf.refuse(self._request, fault)  # Only for the log. The view decides what anonymous visitors get.
             return None
-        user: User = authenticated[0]
-        return user
+        user, token = authenticated
+        sessions.remember_session(self._request, token.session)
+        return cast("User", user)
 
     async def _auser_by_cookie(self) -> User | None:
         carries_cookie = cookies.access_tokens(self._request)
@@ -135,6 +143,38 @@ class Visitor:
         sessions.revoke_by(carried_tokens(self._request), AuthSession.RevokedReason.SIGNED_OUT, self._request)
         self._signed_out = True
         self._user = AnonymousUser()
+
+    def changed_password(self, response: HttpResponseBase) -> bool:
+        """Whether the view called Django's ``update_session_auth_hash`` for the cookie's user.
+
+        That function writes the new hash into Django's session, where nothing but a sign-in of Django's writes it. A
+        view that signed somebody in or out has said itself who is signed in now.
+        """
+        session = getattr(self._request, "session", None)
+        return (
+            session is not None
+            and session.modified
+            and sessions.session_of(self._request) is not None
+            and HASH_SESSION_KEY in session
+            and SESSION_KEY not in session
+            and not self._signed_out
+            and cookies.refresh_cookie().name not in response.cookies
+        )
+
+    def stay_signed_in(self, response: HttpResponseBase) -> None:
+        """Do for the cookie's session what ``update_session_auth_hash`` does for Django's.
+
+        The database has to hold that password, or the view's transaction was rolled back. A copy of the session dies,
+        also one that holds a slow request open: :func:`update_session_auth_hash` gives it nothing.
+        """
+        new_hash = self._request.session.pop(HASH_SESSION_KEY)
+        if not list(self._request.session.keys()):
+            self._request.session.flush()
+        before = sessions.session_of(self._request)
+        users = get_user_model()._base_manager.using(router.db_for_write(get_user_model()))
+        user = None if before is None else users.filter(pk=before.user_id, is_active=True).first()
+        if user is not None and constant_time_compare(user.get_session_auth_hash(), new_hash):
+            update_session_auth_hash(self._request, response, user, token_delivery="cookie")  # noqa: S106
 
     def mark(self, response: HttpResponseBase) -> None:
         """Write onto the answer what the request has shown: it depends on cookies, or the visitor signed out."""

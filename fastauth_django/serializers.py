@@ -225,7 +225,9 @@ class ChangePasswordSerializer(Confidential, serializers.Serializer):
         request = self.context["request"]
         try:
             # With the limit on failed sign-ins. Without it, anybody at an open browser could guess passwords.
-            verify_credentials(request._request, request.user.get_username(), attrs["current_password"])
+            verified = verify_credentials(request._request, request.user.get_username(), attrs["current_password"])
+            if verified.pk != request.user.pk:
+                raise InvalidCredentials  # Somebody else has this name and this password: not the one who asks.
         except InvalidCredentials as error:
             # 400, not 401: after a 401 a client refreshes and tries again, and the failure would count twice.
             raise serializers.ValidationError({"current_password": [_("The current password is wrong.")]}) from error

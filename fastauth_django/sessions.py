@@ -55,6 +55,7 @@ from .tokens import AccessToken, IssuedTokens, RefreshToken, SessionToken, Token
 
 Reason = AuthSession.RevokedReason
 
+SESSION_ATTRIBUTE = "_fastauth_session"
 USER_AGENT_LENGTH = AuthSession._meta.get_field("user_agent").max_length
 
 #: Writes that a standby may lack when the database fails over to it. Each is one rotation of a session.
@@ -179,6 +180,16 @@ def live_session(token: SessionToken) -> AuthSession:
         device_rules.require_device(session, token)
     _mark_seen(session, token)
     return session
+
+
+def remember_session(request: HttpRequest, session: AuthSession | None) -> None:
+    """Keep, on Django's request, the live session by which the request was authenticated. None for a plain token."""
+    setattr(getattr(request, "_request", request), SESSION_ATTRIBUTE, session)
+
+
+def session_of(request: HttpRequest) -> AuthSession | None:
+    """The session by which ``request`` was authenticated, in a cookie or the header, if it was by one of ours."""
+    return getattr(getattr(request, "_request", request), SESSION_ATTRIBUTE, None)
 
 
 def find_live(session_id: UUID | None) -> AuthSession:

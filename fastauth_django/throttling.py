@@ -22,6 +22,7 @@ from .client_address import client_address
 from .conf import conf
 from .conflicts import until_not_lost
 from .exceptions import InvalidCredentials, UserInactive
+from .replicas import read_from_primary
 
 logger = logging.getLogger("fastauth_django.security")
 
@@ -45,10 +46,11 @@ def verify_credentials(request: HttpRequest, identifier: str, password: str) -> 
         counted.append(counter)
     try:
         # A backend may write: Django's own does where the password's hash is to be upgraded.
-        user = until_not_lost(
-            lambda: authenticate(request, **{get_user_model().USERNAME_FIELD: identifier, "password": password}),
-            using=router.db_for_write(get_user_model()),
-        )
+        with read_from_primary():
+            user = until_not_lost(
+                lambda: authenticate(request, **{get_user_model().USERNAME_FIELD: identifier, "password": password}),
+                using=router.db_for_write(get_user_model()),
+            )
     except (InterfaceError, OperationalError):
         # The database went away. People will try the right password again and again until it is back.
         _take_back(counted, FailureCounter.uncount)

@@ -35,7 +35,7 @@ from .authentication import CookieJWTAuthentication, challenge, refusal_of, reme
 from .caching import forbid_storing, vary_on_cookie
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
-from .delivery import announce_signed_out, deliver, sign_in, sign_out, update_session_auth_hash
+from .delivery import announce_signed_out, deliver, sign_in, sign_out, start_anew
 from .device_sessions import has_idle_refresh_cookie, leave_to_device
 from .exceptions import (
     DeviceProofRequired,
@@ -50,6 +50,7 @@ from .exceptions import (
     add_code,
 )
 from .models import AuthSession, AuthSessionQuerySet
+from .replicas import read_from_primary
 from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
 from .signals import user_signed_up
 from .tokens import IssuedTokens, RefreshToken, TokenPair
@@ -197,12 +198,13 @@ class RegisterView(ActView):
         if not conf.SIGN_UP_ENABLED:
             raise SignUpDisabled
         alias = router.db_for_write(AuthSession.user.field.related_model)
-        try:
-            return until_not_lost(lambda: self.sign_up(request, alias), using=alias)
-        except IntegrityError:
-            # Under REPEATABLE READ the transaction could not see the account it raced with. Outside of it this can.
-            self.read(conf.REGISTER_SERIALIZER)
-            raise
+        with read_from_primary():
+            try:
+                return until_not_lost(lambda: self.sign_up(request, alias), using=alias)
+            except IntegrityError:
+                # Under REPEATABLE READ the transaction could not see the account it raced with. Outside of it this can.
+                self.read(conf.REGISTER_SERIALIZER)
+                raise
 
     @sensitive_variables("validated_data", "attrs", "password")
     def sign_up(self, request: Request, alias: str) -> Response:
@@ -371,7 +373,7 @@ class ChangePasswordView(AccountView):
             with transaction.atomic(using=router.db_for_write(user.__class__)):
                 user.set_password(new_password)
                 user.save(update_fields=["password"])
-                return update_session_auth_hash(request, response, user, token_delivery=delivery)
+                return start_anew(request, response, user, token_delivery=delivery)
 
         with unless_deleted(user):
             pair = until_not_lost(change, using=router.db_for_write(user.__class__))
