@@ -76,7 +76,7 @@ def _was_bound_just_now(session: AuthSession) -> bool:
 def revocable_by(tokens: Collection[SessionToken], session_id: UUID) -> AuthSessionQuerySet:
     """The session ``session_id``, if one of ``tokens`` may revoke it.
 
-    Only a token of its device, which has not run out, may revoke a bound session. Every other token is a copy, and a
+    Only a token of its device, which has not expired, may revoke a bound session. Every other token is a copy, and a
     thief could sign the owner out with it for as long as the session lives.
     """
     session = AuthSession.objects.for_write().unrevoked(pk=session_id)

@@ -134,7 +134,7 @@ class AuthSession(models.Model):
         return str(self.pk)
 
     def is_expired(self, now: datetime | None = None) -> bool:
-        """Whether the session has run out at ``now`` (default: the present)."""
+        """Whether the session has expired at ``now`` (default: the current time)."""
         return self.expires_at <= (now or timezone.now())
 
     @property
