@@ -18,7 +18,7 @@ def vary_on_cookie(response: HttpResponseBase) -> None:
 
 
 def vary_on_credentials(request: HttpRequest) -> None:
-    """Say so on every answer of REST framework's view that ``request`` is for, and name ``Authorization`` too.
+    """The same on the default headers of REST framework's view, for ``Cookie`` and ``Authorization``.
 
     An authenticator has no response yet. REST framework adds the view's ``headers`` to it, before ``cache_page`` looks.
     """

@@ -152,9 +152,9 @@ def _strings(value: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class FormerCookie:
-    """A cookie that an earlier deployment set and that must not shadow today's.
+    """A cookie that an earlier deployment set and that must not shadow the current one.
 
-    ``partitioned`` of ``None`` means "as today's cookies are".
+    ``partitioned`` of ``None`` means "as the current cookies are".
     """
 
     name: str

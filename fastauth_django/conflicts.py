@@ -37,7 +37,7 @@ def is_lost_race(error: OperationalError) -> bool:
 
 
 def until_not_lost(operation: Callable[[], T], using: str) -> T:
-    """Run ``operation`` again for as long as it loses races; each loss is somebody else's progress.
+    """Run ``operation``, and again if it loses a race: up to 100 times, or 10 seconds.
 
     Inside a transaction it runs once: that transaction is lost, and its owner has to repeat it.
     """
@@ -52,7 +52,7 @@ def until_not_lost(operation: Callable[[], T], using: str) -> T:
 
 
 def update_if_unchanged(rows: QuerySet[Any], **changes: Any) -> bool:
-    """Update ``rows``, whose conditions name what was read, and return whether there was a row to update.
+    """Update ``rows``, filtered by the values that were read, and return whether there was a row to update.
 
     A race that the database reports as an error is a lost race too. Inside a transaction that error is raised.
     """

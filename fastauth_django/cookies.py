@@ -115,7 +115,7 @@ def auth_cookies() -> tuple[CookieSpec, CookieSpec]:
 
 
 def former_cookies() -> list[CookieSpec]:
-    """Cookies of an earlier deployment (``COOKIE_FORMER``), without any that is today's."""
+    """Cookies of an earlier deployment (``COOKIE_FORMER``), without any that is a current one."""
     if not conf.COOKIE_FORMER:
         return []
     today = {spec.identity for spec in auth_cookies()}
@@ -123,7 +123,7 @@ def former_cookies() -> list[CookieSpec]:
 
 
 def former_cookie(old: FormerCookie) -> CookieSpec:
-    """An entry of ``COOKIE_FORMER``, with today's attributes where a browser does not tell cookies apart by them."""
+    """An entry of ``COOKIE_FORMER``, with the current attributes where browsers do not tell cookies apart by them."""
     spec = replace(access_cookie(), name=old.name, path=old.path, domain=old.domain)
     return spec if old.partitioned is None else replace(spec, partitioned=old.partitioned)
 

@@ -49,7 +49,7 @@ def refuse(request: HttpRequest, fault: str) -> CsrfFailed:
 
 
 def cross_origin_fault(request: HttpRequest) -> str | None:
-    """How ``request`` shows that a page of an untrusted origin sent it, or None if it does not.
+    """What in ``request`` shows that a page of an untrusted origin sent it, or None if nothing does.
 
     Stops forged requests from other sites, and from sibling subdomains, which ``SameSite`` does not stop.
     """
@@ -76,7 +76,7 @@ def cross_origin_fault(request: HttpRequest) -> str | None:
 def is_trusted_origin(origin: str) -> bool:
     """Whether the project listed ``origin``: exactly, or by Django's ``https://*.example.com`` form.
 
-    This compares strings, never parsed URLs: ``http://evil@victim`` would have to equal an entry.
+    This compares strings, never parsed URLs, so ``http://evil@victim`` is not ``http://victim``.
     """
     if origin == "null":
         return False  # Any sandboxed frame has this origin, whatever the project lists.

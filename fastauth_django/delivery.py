@@ -53,7 +53,7 @@ def sign_in(
     :param remember: let the session last ``REMEMBER_ME_TTL`` instead of ``REFRESH_TOKEN_TTL``.
     :param token_delivery: ``"cookie"`` or ``"json"``; ``FASTAUTH["TOKEN_DELIVERY"]`` if left out. In JSON delivery
         this puts nothing but ``Cache-Control`` onto ``response``: the view fills the body from ``pair.as_json()``.
-    :raises CookieTooLarge: for claims that no browser would store; nothing has been written then.
+    :raises CookieTooLarge: for claims that make a cookie larger than browsers store; nothing has been written then.
     """
     http_request = _http_request(request)
     delivery = token_delivery or conf.TOKEN_DELIVERY
@@ -110,7 +110,7 @@ def update_session_auth_hash(
 
     The counterpart of ``django.contrib.auth.update_session_auth_hash``, for a project's own password form. It signs
     nobody in: only a caller who was authenticated by a live session of ``user`` gets a new one, and everybody else gets
-    None. The old session is revoked, so that a stolen copy of it dies; the new one is remembered if the old one was.
+    None. The old session is revoked, so that a stolen copy opens nothing. The new one is remembered if the old one was.
     Call it after ``user.save()``, best in the same transaction. **It makes no CSRF check.** Parameters as for
     :func:`sign_in`.
     """
@@ -143,7 +143,7 @@ def _start(
     remember: bool,
     replacing: Sequence[SessionToken] = (),
 ) -> TokenPair:
-    """Begin a session on ``response``. Where sessions are bound to devices, the answer asks a browser for its key."""
+    """Begin a session on ``response``. With ``DEVICE_BINDING`` on, the answer asks the browser to make a key."""
     asks_for_key = delivery == "cookie" and conf.DEVICE_BINDING is not None
     if asks_for_key:
         device_protocol.require_means_to_bind()

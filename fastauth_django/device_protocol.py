@@ -75,7 +75,7 @@ def ask_for_key(response: HttpResponseBase, session: AuthSession) -> None:
 
 
 def put_challenge(response: HttpResponseBase, session: AuthSession) -> None:
-    """Give the browser what to sign when it next renews ``session``. It may keep it until the cookie runs out."""
+    """Give the browser what to sign when it next renews ``session``. It may keep it until the cookie expires."""
     challenge = Signer(salt=REFRESH_SIGNER).sign(_name(session))
     response.headers[CHALLENGE_HEADER] = f'"{challenge}";id="{session.pk.hex}"'
 

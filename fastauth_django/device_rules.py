@@ -45,9 +45,9 @@ def is_overdue(session: AuthSession, token: SessionToken) -> bool:
 def require_device(session: AuthSession, token: SessionToken) -> None:
     """Raise :class:`DeviceProofRequired` for a token of a bound session that its device was not given.
 
-    Such a token is a copy from before the binding. The first access token from the answer that bound the session shows
-    that the answer arrived, and makes the binding final. Before that, both kinds of token count, because a browser
-    that missed the answer does not ask again.
+    A session has three states: its browser was asked for a key; it has sent one; the binding is final. In the second
+    state all tokens count, because a browser that missed the answer does not ask again. The first token of the device
+    shows that the answer arrived, and makes the binding final. From then on every other token is a copy.
     """
     if is_of_device(token, session):
         if not session.is_device_bound:
@@ -74,11 +74,11 @@ def _was_bound_just_now(session: AuthSession) -> bool:
 def revocable_by(tokens: Collection[SessionToken], session_id: UUID) -> AuthSessionQuerySet:
     """The session ``session_id``, if one of ``tokens`` may revoke it.
 
-    Only a token of its device, which has not run out, may revoke a bound session. Every other token is a copy, and a
+    Only a token of its device, which has not expired, may revoke a bound session. Every other token is a copy, and a
     thief could sign the owner out with it for as long as the session lives.
     """
     session = AuthSession.objects.for_write().unrevoked(pk=session_id)
-    # A token that was on its way when the binding became final counts, and one from a host whose clock is behind.
+    # Two more count: one that was on its way when the binding became final, and one from a host whose clock is behind.
     moment_ago = present() - timedelta(seconds=conf.REFRESH_GRACE)
     for token in tokens:
         of_a_device = isinstance(token, AccessToken) and token.key_thumbprint is not None

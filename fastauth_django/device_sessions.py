@@ -31,7 +31,7 @@ from .tokens import AccessToken, present
 
 
 def device_session(session_id: UUID) -> AuthSession:
-    """The live session of which a device says that it is its own. The device still has to prove that.
+    """The live session that a device claims. The device still has to prove that.
 
     Raises as :func:`find_live` does, and :class:`DeviceProofInvalid` if no device has a key of it.
     """
@@ -70,7 +70,7 @@ def renew(session: AuthSession, generation: int, request: HttpRequest) -> tuple[
     """Rotate a session whose device has signed the challenge of ``generation``. Return it, with an access token.
 
     The signature also makes a binding final that is not final yet. Raises :class:`DeviceChallenge` if the challenge is
-    not today's, because another tab was first. No successor is given twice, or whoever repeats a proof would get it.
+    not the current one, because another tab was first. A repeated proof gets no token.
     """
     if session.generation == generation:
         now = present()
@@ -123,10 +123,12 @@ def has_idle_refresh_cookie(request: Request) -> bool:
 def revoke_if_replaced(session: AuthSession, request: HttpRequest) -> None:
     """Revoke ``session``, and raise ``SessionRevoked``, if a later sign-in in the same browser took its place.
 
-    A sign-in revokes the sessions that the request carries. On the way back from another site the request may carry
-    none: the access cookie has run out, and the browser renews no cookie for a stranger's link. Then the browser holds
-    both sessions, and would renew the older one into the cookie of the later one. Whoever signed in last would act as
-    whoever was there before.
+    How a browser comes to hold two sessions:
+
+    1. Ada's access cookie has expired, and she follows a link from another site to the sign-in page. The browser renews
+       no cookie for a stranger's link, so the request carries none.
+    2. Bob signs in. The sign-in revokes the sessions that the request carries, which are none.
+    3. The browser renews Ada's session into the cookie of Bob's, and Bob would act as Ada.
     """
     carried = carried_session_ids(request)
     if session.pk not in carried and any(later > session.pk for later in carried):

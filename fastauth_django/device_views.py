@@ -32,7 +32,7 @@ from .views import ActView
 
 
 class DeviceView(ActView):
-    """What both routes share: they are all about a cookie, whatever ``TOKEN_DELIVERY`` says."""
+    """What both routes share: they always deliver a cookie, whatever ``TOKEN_DELIVERY`` says."""
 
     @property
     def delivery(self) -> Delivery:

@@ -2,8 +2,8 @@
 
 Django's own filter leaves three gaps. It hides a cookie by its name, if that contains TOKEN, AUTH or KEY, so it shows
 the value of a cookie called ``__Host-at``. It hides what ``sensitive_variables`` names, but only while ``DEBUG`` is
-off. And if several functions between the view and the error have that decorator, it heeds the innermost alone: an error
-below ``authenticate()``, which does not name ``password``, shows the password of every function above.
+off. And of several functions with that decorator it heeds the innermost alone: ``authenticate()`` has the decorator and
+does not name ``password``, so an error below it shows the password in every function above.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _shows_token(value: object) -> bool:
         return False  # Django's report says of such a value that it cannot be shown.
 
 
-def _filter_beside(project_filter: type[Filter]) -> Filter:
+def _filter_on_top_of(project_filter: type[Filter]) -> Filter:
     """Our filter, derived from the one that the project chose."""
     if issubclass(project_filter, ExceptionReporterFilter):
         return project_filter()
@@ -92,7 +92,7 @@ def _filter_beside(project_filter: type[Filter]) -> Filter:
 def hide_credentials(sender: object, request: HttpRequest | None = None, **kwargs: object) -> None:
     """Receiver of ``got_request_exception``, which Django sends before it reports the error."""
     if request is not None and not hasattr(request, "exception_reporter_filter"):
-        request.exception_reporter_filter = _filter_beside(type(get_default_exception_reporter_filter()))
+        request.exception_reporter_filter = _filter_on_top_of(type(get_default_exception_reporter_filter()))
 
 
 def connect() -> None:

@@ -37,14 +37,14 @@ class RefreshTokenRequired(AuthenticationFailed):
 
 
 class TokenInvalid(InvalidToken):
-    """The token was not issued here, not for this use, or not for this user."""
+    """The token is garbage, or was not issued here, not for this use, or not for this user."""
 
     default_detail = _("The token is invalid.")
     default_code = "token_invalid"
 
 
 class TokenExpired(InvalidToken):
-    """The token, or the session it belongs to, has run out."""
+    """The token, or the session it belongs to, has expired."""
 
     default_detail = _("The token has expired.")
     default_code = "token_expired"
@@ -139,7 +139,7 @@ class PasswordChanged(InvalidToken):
 
 
 class CsrfFailed(DetailDictMixin, APIException):
-    """A page of another origin may have sent this request. ``detail`` says what shows it."""
+    """A page of another origin may have sent this request. ``detail`` says why."""
 
     status_code = status.HTTP_403_FORBIDDEN
     default_detail = _("CSRF verification failed.")
@@ -177,8 +177,8 @@ class TryAgain(DetailDictMixin, APIException):
 def add_code(response: Response, refusal: APIException) -> None:
     """Complete the error body ``{"detail": …, "code": …}`` of an answer to ``refusal``.
 
-    REST framework's own refusals come without a code. Field errors have no ``detail`` and get none; nor does a body of
-    another shape, which a project's ``EXCEPTION_HANDLER`` makes.
+    REST framework's own refusals come without a code. This leaves field errors alone, which have no ``detail``, and a
+    body of another shape, which a project's ``EXCEPTION_HANDLER`` makes.
     """
     code = refusal.get_codes()
     if isinstance(response.data, dict) and "detail" in response.data and isinstance(code, str):

@@ -34,8 +34,8 @@ class AuthCookieMiddleware:
     Put it after Django's ``AuthenticationMiddleware``: a user whom an earlier middleware found counts first, so a
     signed-in Django session goes on as before. With a stale cookie the visitor is anonymous. In a forged request, by
     the rule of :mod:`.csrf`, the visitor is anonymous too: ``csrf_exempt`` opens a view to other sites, but not the
-    user's account. ``CsrfViewMiddleware`` refuses all other unsafe requests. Django's ``logout()`` also revokes the
-    cookie's session.
+    user's account. This middleware refuses no request; ``CsrfViewMiddleware`` does. Django's ``logout()`` also revokes
+    the cookie's session.
 
     Works in synchronous and asynchronous stacks.
     """
@@ -43,7 +43,7 @@ class AuthCookieMiddleware:
     sync_capable = True
     async_capable = True
 
-    #: Reads the cookie. A project that derived a class, to let in fewer users, names that class in a subclass.
+    #: Reads the cookie. To let in fewer users, derive a class from it, and name that in a subclass of this middleware.
     authentication_class = CookieJWTAuthentication
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
@@ -101,7 +101,7 @@ class Visitor:
         return self._user
 
     async def auser(self) -> User:
-        """The same for asynchronous views. Only what may query the database leaves the event loop's thread."""
+        """The same for asynchronous views. Only what may query the database runs in a thread."""
         if self._user is None and self._earlier_user is not None and self._earlier_auser is None:
             # A middleware that does not know auser has set the user, which may be lazy and query the database.
             self._user = await sync_to_async(self.user)()
@@ -181,7 +181,7 @@ class Visitor:
         if self.is_known:
             vary_on_cookie(response)
         if self._page_may_be_cached:
-            # UpdateCacheMiddleware runs after this one, and stores a page that varies for each visitor apart.
+            # UpdateCacheMiddleware runs after this one, and stores one copy for each visitor of a page that varies.
             self._request._cache_update_cache = True
         if self._signed_out:
             cookies.clear_auth_cookies(response)
@@ -214,8 +214,8 @@ class LazyUser(SimpleLazyObject):  # type: ignore[type-arg]
 def sign_out_of_cookies(sender: object, request: HttpRequest | None = None, **kwargs: object) -> None:
     """When Django's ``logout()`` ends Django's session, as the admin's button does, revoke the cookie's session too.
 
-    ``logout()`` asks who the visitor is before it sends the signal. :func:`fastauth_django.sign_out` does not ask, and
-    has revoked the session itself.
+    ``logout()`` looks the visitor up before it sends the signal. If nobody has looked the visitor up, the signal comes
+    from :func:`fastauth_django.sign_out`, which has revoked the session itself.
     """
     visitor: Visitor | None = getattr(request, VISITOR_ATTRIBUTE, None)
     if request is None or visitor is None or not visitor.is_known:

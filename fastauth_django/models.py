@@ -1,4 +1,4 @@
-"""One signed-in device, one row. Only :mod:`.sessions` and the modules of device binding write it."""
+"""One row for one sign-in of one client. Only :mod:`.sessions` and the modules of device binding write it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AuthSessionQuerySet(models.QuerySet["AuthSession"]):
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
 
     def unrevoked(self, **conditions: Any) -> AuthSessionQuerySet:
-        """The sessions to write into. A revoked session is never written again, so nothing revives it."""
+        """Use it for every UPDATE: a revoked session is never written again, so nothing revives it."""
         return self.filter(revoked_at=None, **conditions)
 
 
@@ -121,8 +121,8 @@ class AuthSession(models.Model):
     revoked_reason = models.CharField(_("revoked reason"), max_length=32, blank=True, choices=RevokedReason.choices)
     ip_address = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=512, blank=True)
-    # None: nobody asked the browser for a key (JSON delivery, or binding was off). "": an answer asked it. Else the
-    # device's public key as a JWK, spelled as RFC 7638 hashes it.
+    # None: nobody asked the browser for a key (JSON delivery, or binding was off). "": an answer asked the browser.
+    # Else the device's public key as a JWK, spelled as RFC 7638 hashes it.
     device_key = models.CharField(max_length=160, null=True, editable=False)  # noqa: DJ001
     device_bound_at = models.DateTimeField(
         _("bound to a device at"),
@@ -141,7 +141,7 @@ class AuthSession(models.Model):
         return str(self.pk)
 
     def is_expired(self, now: datetime | None = None) -> bool:
-        """Whether the session has run out at ``now`` (default: the present)."""
+        """Whether the session has expired at ``now`` (default: the current time)."""
         return self.expires_at <= (now or timezone.now())
 
     @property
@@ -172,7 +172,7 @@ class AuthSession(models.Model):
 class SessionJoin(NamedTuple):
     """The session-and-user query for one connection: its text, and how to read its row.
 
-    It does not hold the connection, so that both are forgotten together.
+    It does not hold the connection, so that the entry in the cache goes with it.
     """
 
     session_model: type[AuthSession]
@@ -195,7 +195,7 @@ class SessionJoin(NamedTuple):
         user_fields: Sequence[Any] = user_model._meta.concrete_fields
         columns: list[Any] = [field.get_col(session_table) for field in session_fields]
         columns += [field.get_col(user_table) for field in user_fields]
-        # Short aliases, because SQLite's adapter looks for parameters letter by letter.
+        # Short aliases, because SQLite's adapter scans the whole text for parameters.
         selected = ", ".join(
             [f"s.{quote(field.column)}" for field in session_fields]
             + [f"u.{quote(field.column)}" for field in user_fields]

@@ -1,7 +1,7 @@
 """A session's life: start, look up, rotate, revoke.
 
-The database alone settles who was first, with one ``UPDATE … WHERE generation = …`` for each rotation and no lock. Two
-tabs, a thief and a sign-out may all act at the same moment, on different hosts.
+Two tabs, a thief and a sign-out may all act at the same moment, on different hosts. The database settles who was first:
+a rotation takes no lock, it is one compare-and-set, ``UPDATE … WHERE generation = …``.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def start(
 
     :param delivery: where the tokens will go. Raises ``CookieTooLarge`` for cookies that a browser would not store;
         nothing has been written then.
-    :param replacing: tokens whose sessions are revoked, so that none of them survives into another identity.
+    :param replacing: tokens whose sessions are revoked, so that nobody goes on with the previous user's session.
     :param asks_for_key: the answer will ask the browser to bind the session to its device.
     """
     now = present()
@@ -100,7 +100,7 @@ def start(
         revoke_by(replacing, Reason.REPLACED, request)
     until_not_lost(partial(_insert, session, user, request), using=router.db_for_write(AuthSession))
     if conf.MAX_SESSIONS_PER_USER is not None:
-        # Under REPEATABLE READ the insert's transaction saw the sessions from before the lock. This query sees today's.
+        # Under REPEATABLE READ the insert's transaction saw the sessions from before the lock. This query sees all.
         _revoke_over_limit(user, request)
     return session, pair
 
@@ -117,7 +117,7 @@ def _insert(session: AuthSession, user: AbstractBaseUser, request: HttpRequest) 
 
 
 def _lock(user: AbstractBaseUser, alias: str) -> None:
-    """Make sign-ins of one user take turns. Without it, each of two at once would trim before it saw the other."""
+    """Make sign-ins of one user take turns. Else each of two at once would count before the other's row is there."""
     features = connections[alias].features
     if features.has_select_for_update:
         # NO KEY: the new session's foreign key may still refer to the row. SQLite has one writer at a time anyway.
@@ -141,7 +141,7 @@ def _expiry(session: AuthSession, now: datetime) -> datetime:
 
 
 def _mint(session: AuthSession, now: datetime, delivery: Delivery) -> TokenPair:
-    """Mint the session's tokens, before anything is written: tokens that cannot be sent must not cost the old ones."""
+    """Mint the session's tokens, before anything is written: if they cannot be sent, the old ones stay good."""
     pair = TokenPair.for_session(session, now)
     if delivery == "cookie":
         cookies.refuse_cookies_that_browsers_drop(pair)
@@ -165,8 +165,8 @@ LIVE_SESSION_REFUSALS: Refusals = (*FIND_LIVE_REFUSALS, TokenInvalid, DeviceProo
 def live_session(token: SessionToken) -> AuthSession:
     """The session that ``token`` names, with its user, in one query.
 
-    Raises the refusal that says why the token opens nothing: one of :func:`find_live`, :class:`TokenInvalid` for a
-    token of another user, or :class:`DeviceProofRequired`.
+    Raises the refusal that says why the token opens nothing: one that :func:`find_live` raises, :class:`TokenInvalid`
+    for a token of another user, or :class:`DeviceProofRequired`.
     """
     session = _find(token.session_id)
     # A token of one user must not open the session of another, however it came to be signed.
@@ -222,10 +222,10 @@ def _require_live(session: AuthSession) -> None:
 
 
 def _password_unchanged(session: AuthSession) -> bool:
-    """Whether the user's password is still the one that the session started with, whichever code might change it.
+    """Whether the user's password is still the one that the session started with, whatever code changed it.
 
     A hash made with one of ``SECRET_KEY_FALLBACKS`` counts too, so that a planned key change signs nobody out. It is
-    rewritten with today's key, by compare-and-set.
+    rewritten with the current key, by compare-and-set.
     """
     user = session.user
     current = user.get_session_auth_hash()
@@ -245,10 +245,10 @@ def rotate(presented: Iterable[RefreshToken], request: HttpRequest, *, delivery:
     """Exchange a refresh token for its successor, and an access token with it.
 
     A browser may send several cookies of one name: one of another path, or one that a sibling subdomain set. Each is
-    judged by :func:`generation_after`, so that a live token beside a stolen one silences nothing. The first that is
-    live is answered; for a repeated one in cookie delivery, with an access token alone. If none is, raises, of the
-    first token, the refusal of :func:`live_session`, :class:`RefreshTokenReused` after the session was revoked, or
-    :class:`TryAgain`.
+    judged by :func:`generation_after`, so that a live token beside a stolen one silences nothing: every reused session
+    is revoked. The first token that is live is answered; for a repeated one in cookie delivery, with an access token
+    alone. If none is live, raises :class:`RefreshTokenReused`, or else the first refusal of :func:`live_session`.
+    Raises :class:`TryAgain` if the database cannot tell who was first.
     """
     issued: IssuedTokens | None = None
     refusals: list[APIException] = []
@@ -275,7 +275,7 @@ def _rotate(token: RefreshToken, request: HttpRequest, delivery: Delivery) -> Is
             return _repeat(session, token, request, delivery, now)
         successor = next_generation(session, request, now, generation=generation, predecessor=token.generation)
         issued = _mint(successor, now, delivery)
-        # If its device is confirmed meanwhile, no refresh token of the session counts any more.
+        # If the session becomes bound to its device meanwhile, no refresh token of it counts any more.
         if put_generation(session, successor, request, seen=session.seen, device_bound_at=None):
             _note_detour(session, successor, request)
             return issued
@@ -408,7 +408,7 @@ def _act_on(refusal: APIException, request: HttpRequest) -> None:
 
 
 def _revoke_reused(session: AuthSession, request: HttpRequest) -> None:
-    """Revoke a session whose tokens two parties hold, because one of them stole them. The user's others live on.
+    """Revoke a session, because one of the two parties that hold its tokens stole them. Others of the user live on.
 
     The order matters: nothing that a log or a receiver does may keep the thief in.
     """
@@ -443,7 +443,7 @@ def revoke(sessions: AuthSessionQuerySet, reason: str, request: HttpRequest | No
 def revoke_by(tokens: Collection[SessionToken], reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
     """Revoke the sessions that ``tokens`` name, expired ones too, in one statement each. Returns those it revoked.
 
-    A session that is bound to a device is revoked by a token of the device alone (:func:`.device_rules.revocable_by`).
+    Only a token of its device revokes a session that is bound to one (:func:`.device_rules.revocable_by`).
     What this returns, and what ``session_revoked`` sends, is read from the database when somebody looks at it: most
     sign-outs never need it.
     """
@@ -462,7 +462,7 @@ def revoke_all(user: AbstractBaseUser, reason: str, request: HttpRequest | None 
 
 
 def _mark_revoked(unrevoked: AuthSessionQuerySet, now: datetime, reason: str) -> int:
-    # A sign-out outlasts the refreshes that it races with.
+    # A sign-out that loses to a refresh is repeated until it wins.
     return until_not_lost(lambda: unrevoked.update(revoked_at=now, revoked_reason=str(reason)), using=unrevoked.db)
 
 

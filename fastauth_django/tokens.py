@@ -41,8 +41,8 @@ CONFIRMATION_CLAIM = "cnf"  # RFC 7800, section 3; its member "jkt" is of RFC 94
 class FallbackTokenBackend(TokenBackend):
     """simplejwt's backend, which also verifies with the keys in ``SECRET_KEY_FALLBACKS``.
 
-    So a planned change of ``SECRET_KEY`` signs nobody out. It does not compare ``iat`` with this host's clock: that
-    would protect nothing, and would refuse a token from a host whose clock is a second ahead.
+    So a planned change of ``SECRET_KEY`` signs nobody out. The backend does not compare ``iat`` with this host's clock:
+    that would protect nothing, and would refuse a token from a host whose clock is a second ahead.
     """
 
     def __init__(self, *args: Any, fallback_keys: Iterable[Any] = (), **kwargs: Any) -> None:
@@ -133,7 +133,7 @@ def token_backend() -> FallbackTokenBackend:
     global _backend
     if _backend is None:
         jwt_settings = simplejwt.api_settings
-        # simplejwt reads SECRET_KEY once, at import; the live one counts here.
+        # simplejwt reads SECRET_KEY once, at import. Here the current one counts.
         signing_key = conf.simplejwt_settings.get("SIGNING_KEY", django_settings.SECRET_KEY)
         signs_with_secret_key = signing_key == django_settings.SECRET_KEY and jwt_settings.ALGORITHM.startswith("HS")
         _backend = FallbackTokenBackend(
@@ -171,14 +171,14 @@ def jwk_set() -> dict[str, Any]:
 
 
 def present() -> datetime:
-    """Now, in whole seconds. Time is cut here alone, so that a session's row and the ``exp`` of its tokens agree."""
+    """Now, in whole seconds, so that a session's row and the ``exp`` of its tokens agree."""
     return timezone.now().replace(microsecond=0)
 
 
 def epoch(moment: datetime) -> int:
     """Whole seconds since 1970 (RFC 7519, section 2, NumericDate), also where ``USE_TZ`` is off.
 
-    Then ``timezone.now()`` is the host's local time, whatever time zone is active for the user.
+    Without it, ``timezone.now()`` is the host's local time, whatever time zone is active for the user.
     """
     return int(moment.timestamp())
 
@@ -308,7 +308,7 @@ class AccessToken(SessionToken):
         :param generation: of the session, if it is not for the present one.
         """
         ttl = conf.BOUND_ACCESS_TOKEN_TTL if bound else conf.ACCESS_TOKEN_TTL
-        # Added after the conversion: without USE_TZ, local times of the hour in which clocks change add up wrongly.
+        # Added after the conversion: without USE_TZ, 01:55 plus 15 minutes may be no time of that night.
         expires = min(epoch(now) + int(ttl.total_seconds()), epoch(session.expires_at))
         token = cls._of(session, issued_at=now, expires=expires, token_id=uuid4())
         issued = token.payload
@@ -344,7 +344,7 @@ class AccessToken(SessionToken):
 
 
 class RefreshToken(SessionToken):
-    """Buys the next pair, once. It has a type of its own, or simplejwt's refresh view would skip the rotation."""
+    """Buys the next pair, once. Its type is its own: simplejwt's refresh view would accept another, and not rotate."""
 
     token_type = "session_refresh"  # noqa: S105
 

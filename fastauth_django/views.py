@@ -1,4 +1,4 @@
-"""The routes. Each view reads the request, calls one function of the session core, and shapes the answer."""
+"""The routes. Each view reads the request, calls ``sessions`` or ``delivery``, and shapes the answer."""
 
 from __future__ import annotations
 
@@ -126,17 +126,17 @@ class AuthView(APIView):
         return conf.USER_SERIALIZER(user, context={"request": self.request, "view": self}).data
 
     def get_authenticate_header(self, request: Request) -> str:
-        # Without one REST framework turns a 401 into a 403, and the four acts run no authenticator that names one.
+        # Without one REST framework turns a 401 into a 403, and an ActView has no authenticator to name one.
         return challenge(request)
 
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to a refusal, with a ``code``, whatever the project's ``EXCEPTION_HANDLER`` makes of its body."""
         refusal = refusal_of(self.request)
         if isinstance(exc, NotAuthenticated) and refusal is not None:
-            exc = refusal  # The request carried a cookie that was forgiven. This view needed it, so say what was wrong.
+            exc = refusal  # The request carried a bad cookie, and this view needs a good one: say what was wrong.
         with ExitStack() as stack:
-            # REST framework's handler marks the running transaction for rollback. If code around this view opened one,
-            # what this view has written must stay. So the handler runs in a savepoint, which is rolled back instead.
+            # REST framework's handler marks the innermost transaction for rollback. If code around this view opened it,
+            # what this view has written must stay. So give the handler an empty savepoint to mark.
             for connection in connections.all(initialized_only=True):
                 if connection.in_atomic_block and connection.settings_dict["ATOMIC_REQUESTS"]:
                     stack.enter_context(transaction.atomic(using=connection.alias))
@@ -153,7 +153,7 @@ class AuthView(APIView):
 
 
 class ActView(AuthView):
-    """Signing in, signing up, refreshing, signing out: open to anyone, and no stale cookie can refuse the request.
+    """Signing in, signing up, refreshing, signing out: open to anyone, and no stale cookie gets the request refused.
 
     An answer of these views sets or clears cookies, or holds tokens, so none may be stored.
     """
@@ -170,7 +170,7 @@ class ActView(AuthView):
 
     @sensitive_variables()
     def token_in_body(self) -> str | None:
-        """The refresh token that a client without cookies sends. The empty body of a browser needs no serializer."""
+        """The refresh token that a client without cookies sends. Browsers send no body: skip the serializer."""
         return self.read(RefreshSerializer).validated_data.get("refresh_token") if self.body() else None
 
     def refuse_forgery(self, request: Request, *, token_can_be_sent: bool) -> None:
@@ -202,7 +202,7 @@ class RegisterView(ActView):
             try:
                 return until_not_lost(lambda: self.sign_up(request, alias), using=alias)
             except IntegrityError:
-                # Under REPEATABLE READ the transaction could not see the account it raced with. Outside of it this can.
+                # Under REPEATABLE READ the transaction could not see the account it raced with. A new read can.
                 self.read(conf.REGISTER_SERIALIZER)
                 raise
 

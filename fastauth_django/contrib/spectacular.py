@@ -75,7 +75,7 @@ class CookieJWTScheme(OpenApiAuthenticationExtension):
         return require_one_of(self.name, auto_schema.registry)
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[JSON]:
-        # They are registered by now. drf-spectacular would do so for each class anew, and warn of the second.
+        # They are registered by now. drf-spectacular would register them once for each class, and warn.
         return []
 
 
@@ -89,7 +89,7 @@ def header(name: str, text: str, status: int = 0, kind: type = str, *, required:
 
 
 def set_cookies(status: int, when: str = "", *, lives: list[timedelta], required: bool = True) -> OpenApiParameter:
-    """The access cookie, and the refresh cookie too if ``lives`` are two. A life of no time clears the cookie."""
+    """The access cookie, and the refresh cookie too if ``lives`` are two. A life of zero clears the cookie."""
     written = [
         f"`{spec.morsel('…' if life else '', int(life.total_seconds())).OutputString()}`"
         for spec, life in zip(cookies.auth_cookies(), lives, strict=False)
@@ -132,7 +132,7 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
     set_both = partial(set_cookies, lives=[conf.ACCESS_TOKEN_TTL, conf.REFRESH_TOKEN_TTL])
     set_bound = set_cookies(200, lives=[conf.BOUND_ACCESS_TOKEN_TTL])
     clear_both = partial(set_cookies, lives=[timedelta(0), timedelta(0)])
-    cleared_with_own = clear_both(200, " where the cookie's own session ended", required=False)
+    cleared_with_own = clear_both(200, " where it revoked the cookie's own session", required=False)
     challenge = partial(header, CHALLENGE_HEADER, 'What to sign next: `"…";id="…"`')
     session_id = OpenApiParameter("session_id", UUID, "path")
     keep = OpenApiParameter("keep_current", bool, default=False, description="All but the caller's own.")
@@ -200,8 +200,8 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
             parameters=[no_store(200), set_both(200, required=False), *key_asked_for(200)],
         ),
         views.SessionListView: Route("List the sessions", "", [partial(serializers.SessionSerializer, many=True)]),
-        views.SessionView: Route("End a session", "Ended.", [message], parameters=[cleared_with_own, session_id]),
-        views.AllSessionsView: Route("End all sessions", "Ended.", [message], parameters=[cleared_with_own, keep]),
+        views.SessionView: Route("Revoke a session", "Revoked.", [message], parameters=[cleared_with_own, session_id]),
+        views.AllSessionsView: Route("Revoke all sessions", "Revoked.", [message], parameters=[cleared_with_own, keep]),
     }
 
 
@@ -219,7 +219,7 @@ USER_NOT_FOUND = unnamed(AuthenticationFailed, "user_not_found", "The user is no
 
 
 class RouteSchema(AutoSchema):
-    """The one operation of a view that is ``described`` above, or is derived from that view."""
+    """The operation of a view. ``described`` is the view in :func:`routes` that it is, or is derived from."""
 
     described: type[APIView]
     view: views.AuthView  # type: ignore[override]
@@ -279,7 +279,7 @@ class RouteSchema(AutoSchema):
         answer: Any = bodies[0]
         if len(bodies) > 1:
             answer = any_of([self.resolve_serializer(body, "response").ref for body in bodies])
-        if self.route.answer:  # drf-spectacular knows a list only where it is not described
+        if self.route.answer:  # an OpenApiResponse hides that it is a list
             answer = OpenApiResponse(answer, self.route.answer)
         by_status: dict[int, list[type[APIException]]] = {}
         for refusal in dict.fromkeys(self.refusals()):
