@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 import fastauth_django
 from fastauth_django import sign_in, sign_out, update_session_auth_hash
+from fastauth_django.authentication import CookieJWTAuthentication
 from fastauth_django.cookies import CookieTooLarge
 from fastauth_django.models import AuthSession
 from tests.clients import ACCESS, REFRESH, Browser
@@ -204,43 +205,74 @@ def test_sign_out_takes_rest_frameworks_request_too(signed_in, rf):
 # --- update_session_auth_hash ---------------------------------------------------------------------------------------
 
 
-def test_update_session_auth_hash_starts_the_callers_session_anew(signed_in, rf, account):
-    before, phone = session_of(signed_in), Browser()
-    phone.sign_in(account)
-    account.user.set_password("another horse 7")
-    account.user.save()
-    response = HttpResponse()
+def set_password_by_form(client, account):
+    """The project's own password form, which anybody may send."""
+    body = {"for": account.user.get_username(), "password": "another horse 7"}
+    return client.post("/password-form", body, format="json")
 
-    update_session_auth_hash(rf.post("/", HTTP_COOKIE=f"{REFRESH}={signed_in.cookie(REFRESH)}"), response, account.user)
+
+def test_update_session_auth_hash_starts_the_callers_session_anew(signed_in, account):
+    before, phone, thief = session_of(signed_in), Browser(), signed_in.clone()
+    phone.sign_in(account)
+
+    response = set_password_by_form(signed_in, account)
 
     assert sets_cookies(response)
     assert revoked_reason(before) == revoked_reason(session_of(phone)) == "password_changed"
     assert AuthSession.objects.live().count() == 1
+    assert signed_in.get("/private").status_code == 200
+    assert thief.get("/private").status_code == 401
 
 
-@pytest.mark.parametrize("credential", ["cookie", "bearer", "another's", "none"])
-def test_remember_me_carries_over_from_the_callers_own_session_alone(rf, account, other_account, credential):
-    remembered, other = Browser(), Browser()
-    remembered.sign_in(account, remember=True)
-    other.sign_in(other_account, remember=True)
-    meta = {
-        "cookie": {"HTTP_COOKIE": f"{ACCESS}={remembered.cookie(ACCESS)}"},
-        "bearer": {"HTTP_AUTHORIZATION": f"Bearer {remembered.cookie(ACCESS)}"},
-        "another's": {"HTTP_COOKIE": f"{ACCESS}={other.cookie(ACCESS)}"},
-        "none": {},
-    }[credential]
+@pytest.mark.parametrize("remember", [True, False])
+def test_remember_me_carries_over_from_the_callers_own_session_alone(account, remember):
+    browser = Browser()
+    browser.sign_in(account, remember=remember)
+    Browser().sign_in(account, remember=not remember)
 
-    update_session_auth_hash(rf.post("/", **meta), HttpResponse(), account.user)
+    set_password_by_form(browser, account)
 
-    session = AuthSession.objects.live().get(user=account.user)
-    assert session.remember is (credential in {"cookie", "bearer"})
-    assert is_alive(session_of(other))
+    assert AuthSession.objects.live().get().remember is remember
 
 
-def test_update_session_auth_hash_in_json_delivery_returns_the_pair(rf, account):
-    response = HttpResponse()
+@pytest.mark.parametrize("caller", ["another user", "a visitor", "a revoked session", "an old refresh cookie"])
+def test_update_session_auth_hash_signs_nobody_in_who_was_not_that_user(caller, signed_in, account, other_account):
+    """A staff's form, a link of a mail: whose password is set is not always who asks."""
+    browser = Browser()
+    if caller == "another user":
+        browser.sign_in(other_account)
+    elif caller == "a revoked session":
+        browser.sign_in(account)
+        browser.clone().post("/auth/logout")
+    elif caller == "an old refresh cookie":
+        browser.set_cookie(REFRESH, signed_in.cookie(REFRESH))
 
-    pair = update_session_auth_hash(rf.post("/"), response, account.user, token_delivery="json")
+    response = set_password_by_form(browser, account)
+
+    assert response.json() == {"signed_in": False}
+    assert not sets_cookies(response)
+    assert not AuthSession.objects.live().filter(user=account.user).exists()
+    assert AuthSession.objects.live().exists() is (caller == "another user")
+
+
+def test_caller_whose_session_is_revoked_during_the_request_gets_none(signed_in, account, rf, browser):
+    """A thief who holds a slow request open while the owner changes the password stays out."""
+    slow = rf.post("/", HTTP_COOKIE=f"{ACCESS}={signed_in.cookie(ACCESS)}")
+    CookieJWTAuthentication().authenticate(slow)
+    set_password_by_form(signed_in, account)
+    account.user.refresh_from_db()
+
+    assert update_session_auth_hash(slow, HttpResponse(), account.user) is None
+    assert not AuthSession.objects.live().exists(), "the owner's new session was one of those of before"
+
+
+def test_update_session_auth_hash_in_json_delivery_returns_the_pair(rf, native_app, account, settings):
+    settings.FASTAUTH = {}
+    native_app.sign_in(account)
+    request, response = rf.post("/", HTTP_AUTHORIZATION=f"Bearer {native_app.access}"), HttpResponse()
+    CookieJWTAuthentication().authenticate(request)
+
+    pair = update_session_auth_hash(request, response, account.user)
 
     assert pair.as_json()["access_token"]
     assert touches_no_cookie(response)

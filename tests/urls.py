@@ -19,5 +19,5 @@ urlpatterns = [
     path("stateless", views.StatelessView.as_view()),
     path("invitation", views.accept_invitation),
     path("goodbye", views.say_goodbye),
-    path("password-form", views.password_form),
+    path("password-form", views.PasswordForm.as_view()),
 ]

@@ -66,12 +66,17 @@ def say_goodbye(request):
     return response
 
 
-@csrf_exempt
-def password_form(request):
-    """A password form of the project's own."""
-    user = get_user_model()._default_manager.get_by_natural_key(request.POST["for"])
-    user.set_password(request.POST["password"])
-    user.save()
-    response = HttpResponse("Changed")
-    update_session_auth_hash(request, response, user)
-    return response
+@extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+class PasswordForm(APIView):
+    """A password form of the project's own, for whom the mail's link or the staff's choice names."""
+
+    permission_classes = (AllowAny,)
+
+    def post(self, request):
+        user = get_user_model()._default_manager.get_by_natural_key(request.data["for"])
+        user.set_password(request.data["password"])
+        user.save()
+        response = Response()
+        pair = update_session_auth_hash(request, response, user)
+        response.data = {"signed_in": pair is not None}
+        return response

@@ -55,7 +55,7 @@ class Devices(APIView):
 
 def password_form(request: HttpRequest, user: User) -> HttpResponse:
     response = HttpResponse()
-    assert_type(update_session_auth_hash(request, response, user, token_delivery="cookie"), TokenPair)
+    assert_type(update_session_auth_hash(request, response, user, token_delivery="cookie"), TokenPair | None)
     return response
 
 
