@@ -116,7 +116,7 @@ def test_load_notices_who_is_let_in_after_signing_out(serve):
             "UPDATE fastauth_django_authsession SET revoked_at = NULL, revoked_reason = '' WHERE id = NEW.id; END"
         )
 
-    acts = acts_of(Load(server).result()["violations"])
+    acts = acts_of(Load(server, seconds=6).result()["violations"])
 
     assert {"read after signing out", "the phone after"} <= acts
 

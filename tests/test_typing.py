@@ -12,6 +12,7 @@ import pytest
 from rest_framework.serializers import Serializer
 
 from fastauth_django.conf import FastAuthSettings, Settings
+from tests.missing import need
 
 ROOT = Path(__file__).parent.parent
 PROJECT = ROOT / "tests" / "typed_project"
@@ -76,6 +77,7 @@ def claims(user: Any, claims: dict[str, Any]) -> dict[str, Any]: return claims
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory) -> dict[str, dict[int, set[str]]]:
     """What mypy says of the project: file, line, codes. Beside its own files stands one with a line for each case."""
+    need("mypy", "mypy_django_plugin", "mypy_drf_plugin")
     directory = tmp_path_factory.mktemp("typing")
     lines = [f"v{number}: FastAuthSettings = {{'{key}': {value}}}" for number, (key, value) in enumerate(CASES)]
     values = directory / "values.py"

@@ -3,12 +3,15 @@
 import shutil
 from pathlib import Path
 
+from tests.browser.engines import PATIENCE
 from tests.browser.servers import ROOT, Server, Servers, migrate
 from tests.factories import PASSWORD
 from tests.missing import need
 
 need("playwright")
 from playwright.sync_api import expect  # noqa: E402
+
+expect.set_options(timeout=PATIENCE)  # other tests run meanwhile
 
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "config.settings",
