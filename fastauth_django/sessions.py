@@ -307,10 +307,12 @@ def _repeat(
 ) -> IssuedTokens:
     """Answer a repeated token: a browser with an access token alone, an app, which shares no jar, with the successor.
 
-    The access token carries the repeated generation, so it does not show that the answer to the rotation arrived.
+    The browser's access token carries the repeated generation, so it does not show that the answer to the rotation
+    arrived.
     """
-    issued = IssuedTokens.access_alone(session, now, token.generation)
+    issued: IssuedTokens
     if delivery == "cookie":
+        issued = IssuedTokens.access_alone(session, now, token.generation)
         cookies.refuse_cookies_that_browsers_drop(issued)
     else:
         issued = TokenPair.for_session(session, now)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from fastauth_django import conflicts
+from fastauth_django.cookies import CookieTooLarge
 from fastauth_django.models import AuthSession
 from fastauth_django.signals import refresh_token_repeated, refresh_token_reused, session_revoked, token_refreshed
 from fastauth_django.tokens import AccessToken, RefreshToken
@@ -149,6 +150,13 @@ def test_retry_of_an_app_gets_the_same_successor(clock, native_app, account, set
     assert touches_no_cookie(response)
     assert session_of(native_app).generation == 1
     assert retry.refresh().status_code == 200
+
+
+def test_access_cookie_that_browsers_drop_is_not_repeated_either(second_tab, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "TOKEN_CLAIMS": lambda user, claims: {**claims, "x": "x" * 5000}}
+
+    with pytest.raises(CookieTooLarge):
+        second_tab.refresh()
 
 
 def test_thief_who_waits_for_the_owner_to_refresh_gets_no_session(clock, signed_in, use):
