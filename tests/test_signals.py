@@ -72,6 +72,18 @@ def test_receiver_sees_the_session_as_the_database_has_it(signed_in):
     assert (revoked.revoked_at, revoked.revoked_reason) == (session.revoked_at, session.revoked_reason)
 
 
+def test_receiver_that_fails_silences_no_other(signed_in, caplog):
+    signals.token_refreshed.connect(boom)
+    try:
+        with listening(signals.token_refreshed) as heard:
+            signed_in.refresh()
+    finally:
+        signals.token_refreshed.disconnect(boom)
+
+    assert len(heard) == 1
+    assert [record.name for record in caplog.records if record.levelname == "ERROR"] == ["django.dispatch"]
+
+
 # --- Receivers that fail --------------------------------------------------------------------------------------------
 
 

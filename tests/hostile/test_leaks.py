@@ -426,7 +426,11 @@ def clients(project) -> SimpleNamespace:
 
 
 def failed(
-    tools: Tools, clients: SimpleNamespace, make_fault: Callable[[Tools], None], route: str, statuses: range = range(500, 501)
+    tools: Tools,
+    clients: SimpleNamespace,
+    make_fault: Callable[[Tools], None],
+    route: str,
+    statuses: range = range(500, 501),
 ) -> Leaks:
     """Send a request in which something fails, and collect what an operator, a log and a browser are shown."""
     send = attempts(clients.browser, clients.native)[route]

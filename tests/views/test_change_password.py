@@ -112,7 +112,8 @@ def test_bearer_caller_gets_the_pair_in_the_body(native_app, account, settings):
 
     response = change(native_app)
 
-    assert set(response.json()) == {"access_token", "refresh_token", "token_type", "expires_in", "refresh_expires_in", "user"}
+    tokens = {"access_token", "refresh_token", "token_type", "expires_in", "refresh_expires_in"}
+    assert set(response.json()) == {*tokens, "user"}
     assert response["Cache-Control"] == "no-store"
     assert touches_no_cookie(response)
     native_app.access = response.json()["access_token"]

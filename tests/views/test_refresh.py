@@ -1,6 +1,5 @@
 """Refreshing: the answer, its lifetimes, refusals and lost races. The rule of rotation has tests of its own."""
 
-import logging
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from rest_framework_simplejwt.tokens import RefreshToken as PlainRefreshToken
 
 from fastauth_django.cookies import CookieTooLarge
 from fastauth_django.models import AuthSession, AuthSessionQuerySet
-from fastauth_django.signals import refresh_token_reused, session_revoked, token_refreshed
+from fastauth_django.signals import refresh_token_reused, token_refreshed
 from fastauth_django.tokens import RefreshToken
 from fastauth_django.views import RefreshView
 from tests.clients import ACCESS, REFRESH, Browser
@@ -19,10 +18,8 @@ from tests.reading import (
     access_claims,
     clears_cookies,
     holds_token,
-    is_alive,
     listening,
     refresh_claims,
-    revoked_reason,
     session_of,
     sets_cookies,
     touches_no_cookie,
