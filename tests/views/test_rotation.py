@@ -1,15 +1,16 @@
 """The rule of rotation, as a browser, an app, a thief and a database that failed over meet it."""
 
 import logging
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from fastauth_django import conflicts
 from fastauth_django.cookies import CookieTooLarge
-from fastauth_django.models import AuthSession
+from fastauth_django.models import AuthSession, AuthSessionQuerySet
 from fastauth_django.signals import refresh_token_repeated, refresh_token_reused, session_revoked, token_refreshed
 from fastauth_django.tokens import AccessToken, RefreshToken
 from tests.clients import ACCESS, REFRESH, Browser, NativeApp
@@ -525,6 +526,22 @@ def test_request_whose_transaction_is_rolled_back_notes_nothing_and_is_answered(
     with transaction.atomic():
         assert signed_in.get("/private").status_code == 200
         transaction.set_rollback(True)
+
+    assert session_of(signed_in).seen is False
+
+
+@pytest.mark.parametrize("atomic", [False, True], ids=["autocommit", "inside a transaction"])
+@pytest.mark.django_db(transaction=True)
+def test_request_is_answered_although_its_arrival_cannot_be_noted(signed_in, monkeypatch, atomic):
+    """A database that takes no writes at the moment."""
+    signed_in.refresh()
+
+    def fail(rows, **changes):
+        raise OperationalError("cannot execute UPDATE in a read-only transaction")
+
+    monkeypatch.setattr(AuthSessionQuerySet, "update", fail)
+    with transaction.atomic() if atomic else nullcontext():
+        assert signed_in.get("/private").status_code == 200
 
     assert session_of(signed_in).seen is False
 
