@@ -532,7 +532,7 @@ def test_request_whose_transaction_is_rolled_back_notes_nothing_and_is_answered(
 
 @pytest.mark.parametrize("atomic", [False, True], ids=["autocommit", "inside a transaction"])
 @pytest.mark.django_db(transaction=True)
-def test_request_is_answered_although_its_arrival_cannot_be_noted(signed_in, monkeypatch, atomic):
+def test_request_is_answered_although_the_arrival_cannot_be_noted(signed_in, monkeypatch, caplog, atomic):
     """A database that takes no writes at the moment."""
     signed_in.refresh()
 
@@ -544,6 +544,7 @@ def test_request_is_answered_although_its_arrival_cannot_be_noted(signed_in, mon
         assert signed_in.get("/private").status_code == 200
 
     assert session_of(signed_in).seen is False
+    assert ["read-only" in record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == [True]
 
 
 def test_answer_that_arrives_while_the_predecessor_is_presented_makes_that_reuse(clock, owner, copy, use, between):
