@@ -328,8 +328,9 @@ class Settings:
     REFRESH_GRACE = Setting(
         Kind("whole seconds from 0 to 60", _integer(0, 60)),
         10,
-        "Seconds after a rotation in which the previous refresh token is still answered, with the same successor. 0 is "
-        "strict.",
+        "Seconds after a rotation in which the previous refresh token is still answered: in cookie delivery with an "
+        "access cookie alone, in JSON delivery with the same successor. 0 is strict: the previous token is never "
+        "answered, not even if the answer to the rotation was lost.",
     )
     DEVICE_BINDING = Setting(
         Kind('"optional", "required" or None', _optional(_choice("optional", "required"))),

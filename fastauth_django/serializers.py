@@ -278,16 +278,22 @@ class MessageSerializer(serializers.Serializer):
     message = serializers.CharField()
 
 
-class TokensInCookiesSerializer(MessageSerializer):
+class LifetimesSerializer(serializers.Serializer):
     expires_in = serializers.IntegerField(help_text="What is left of the access token's life, in seconds.")
+    refresh_expires_in = serializers.IntegerField(
+        help_text="What is left of the session's life, in seconds, if it is not refreshed."
+    )
 
 
-class TokensInBodySerializer(serializers.Serializer):
+class TokensInCookiesSerializer(LifetimesSerializer, MessageSerializer):
+    pass
+
+
+class TokensInBodySerializer(LifetimesSerializer):
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
     # No choices: drf-spectacular makes a component of each enum, and its name might be the project's.
     token_type = serializers.RegexField("^bearer$")
-    expires_in = serializers.IntegerField(help_text="What is left of the access token's life, in seconds.")
 
 
 class WithUser(serializers.Serializer):

@@ -318,10 +318,12 @@ def _repeat(
 ) -> IssuedTokens:
     """Answer a repeated token: a browser with an access token alone, an app, which shares no jar, with the successor.
 
-    The access token carries the repeated generation, so it does not show that the answer to the rotation arrived.
+    The browser's access token carries the repeated generation, so it does not show that the answer to the rotation
+    arrived.
     """
-    issued = IssuedTokens.access_alone(session, now, token.generation)
+    issued: IssuedTokens
     if delivery == "cookie":
+        issued = IssuedTokens.access_alone(session, now, token.generation)
         cookies.refuse_cookies_that_browsers_drop(issued)
     else:
         issued = TokenPair.for_session(session, now)
@@ -391,7 +393,14 @@ def _mark_seen(session: AuthSession, token: SessionToken) -> None:
         rows = AuthSession.objects.for_write().unrevoked(pk=session.pk, successor=session.generation, seen=False)
         as_read = rows.filter(generation=session.generation)
         with suppress(TransactionManagementError):  # The project manages transactions by hand.
-            transaction.on_commit(partial(update_unless_locked, as_read, seen=True), using=rows.db, robust=True)
+            transaction.on_commit(partial(_write_seen, as_read), using=rows.db)
+
+
+def _write_seen(rows: AuthSessionQuerySet) -> None:
+    try:
+        update_unless_locked(rows, seen=True)
+    except Exception as error:  # A database that takes no writes now is no reason to fail what it could read.
+        log(WARNING, "The answer to a rotation arrived, which could not be noted: %s", error)
 
 
 # --- What a refusal entails ----------------------------------------------------------------------------------------

@@ -15,8 +15,15 @@
                             presented for a session that is bound to a device
 ==========================  =================================================================================
 
-All but ``user_signed_up`` tell of something that is done already. A receiver of them that raises is logged, and changes
-neither the answer nor what was done. At a sign-out, ``session`` and the ``user`` of ``user_logged_out`` are lazy: the
+All but ``user_signed_up`` tell of something that is done already, as ``user_logged_out`` does. A receiver of them that
+raises is logged, and changes neither the answer nor what was done.
+
+A receiver may stop a request on purpose in two places. If one of ``user_signed_up`` raises, there is no account. If one
+of Django's ``user_logged_in`` raises, the client gets no token. That signal is sent after the session was written: its
+row stays, and nobody has a token for it. (``user_login_failed`` is sent by Django's ``authenticate()``, and a receiver
+that raises stops that request, too.)
+
+At a sign-out, ``session`` and the ``user`` of ``user_logged_out`` are lazy: the
 database is asked for them when a receiver looks at them.
 """
 

@@ -23,6 +23,9 @@ class Browser(APIClient):
     def sign_in(self, account: Account, **extra: Any) -> Response:
         return self.post("/auth/login", {**account.credentials, **extra}, format="json")
 
+    def refresh(self, **extra: Any) -> Response:
+        return self.post("/auth/refresh", **extra)
+
     def cookie(self, name: str) -> str | None:
         return self.cookies[name].value if name in self.cookies else None
 
@@ -52,8 +55,14 @@ class NativeApp(APIClient):
     def sign_in(self, account: Account, **extra: Any) -> Response:
         return self._keep(self.post("/auth/login", {**account.credentials, **extra}, format="json"))
 
-    def refresh(self) -> Response:
-        return self._keep(self.post("/auth/refresh", {"refresh_token": self.refresh_token}, format="json"))
+    def refresh(self, **extra: Any) -> Response:
+        return self._keep(self.post("/auth/refresh", {"refresh_token": self.refresh_token}, format="json", **extra))
+
+    def clone(self) -> "NativeApp":
+        """Another app with a copy of these tokens: a retry that has not seen later answers, or a thief."""
+        other = NativeApp()
+        other.access, other.refresh_token = self.access, self.refresh_token
+        return other
 
     def _keep(self, response: Response) -> Response:
         if response.status_code == 200 and "access_token" in response.data:

@@ -105,6 +105,18 @@ def between(settings):
 
 
 @pytest.fixture
+def use(django_capture_on_commit_callbacks):
+    """``use(client)``: a protected request with the client's access token, and what follows its transaction."""
+
+    def request(client, path="/private"):
+        with django_capture_on_commit_callbacks(execute=True) as callbacks:
+            assert client.get(path).status_code == 200
+        return callbacks
+
+    return request
+
+
+@pytest.fixture
 def clock():
     """A clock that stands still; ``clock.shift(seconds)`` moves it."""
     with time_machine.travel(NOW, tick=False) as traveller:

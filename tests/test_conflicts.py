@@ -1,11 +1,23 @@
 """Telling a lost race from a database that is gone, and repeating only the former."""
 
+from time import monotonic
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 
 from fastauth_django import conflicts
-from fastauth_django.conflicts import ATTEMPTS, PATIENCE, is_lost_race, unless_deleted, until_not_lost
+from fastauth_django.conflicts import (
+    ATTEMPTS,
+    MOST_REMEMBERED,
+    PATIENCE,
+    RETRY_AFTER,
+    is_due,
+    is_lost_race,
+    unless_deleted,
+    until_not_lost,
+    update_unless_locked,
+)
 from fastauth_django.exceptions import UserInactive
 
 
@@ -139,3 +151,136 @@ class TestUserWhoIsDeletedMeanwhile:
     def test_no_error_is_no_refusal(self, account, django_assert_num_queries):
         with django_assert_num_queries(0), unless_deleted(account.user):
             pass
+
+
+# --- An update that waits for nobody --------------------------------------------------------------------------------
+
+
+class Rows:
+    """What ``update_unless_locked`` does to a queryset, in order."""
+
+    db = "default"
+
+    def __init__(self, failure=None):
+        self.done = []
+        self.failure = failure
+
+    def select_for_update(self, **options):
+        self.done.append(("lock", options))
+        return self
+
+    def values(self, *names):
+        return names
+
+    def filter(self, **conditions):
+        self.done.append(("filter", conditions))
+        return self
+
+    def update(self, **changes):
+        self.done.append(("update", changes))
+        if self.failure:
+            raise self.failure
+
+
+def on(monkeypatch, vendor, skip_locked):
+    """Connections to a database of another kind. What the lock does is shown with the real one."""
+
+    class Features:
+        has_select_for_update_skip_locked = skip_locked
+        update_can_self_select = skip_locked
+
+    class Connection:
+        features = Features
+
+    Connection.vendor = vendor
+    monkeypatch.setattr(conflicts, "connections", {"default": Connection})
+
+
+@pytest.mark.django_db
+class TestUpdateUnlessLocked:
+    def test_row_that_somebody_locked_is_skipped_where_the_database_can(self, monkeypatch):
+        rows = Rows()
+        on(monkeypatch, "postgresql", skip_locked=True)
+
+        update_unless_locked(rows, seen=True)
+
+        assert rows.done == [
+            ("lock", {"skip_locked": True}),
+            ("filter", {"pk__in": ("pk",)}),
+            ("update", {"seen": True}),
+        ]
+
+    def test_row_is_updated_where_the_database_cannot_skip(self, monkeypatch):
+        rows = Rows()
+        on(monkeypatch, "mysql", skip_locked=False)
+
+        update_unless_locked(rows, seen=True)
+
+        assert rows.done == [("update", {"seen": True})]
+
+    @pytest.mark.parametrize("skip_locked", [True, False])
+    def test_race_that_is_lost_is_lost(self, monkeypatch, skip_locked):
+        on(monkeypatch, "mysql", skip_locked)
+
+        update_unless_locked(Rows(LOST["MariaDB, deadlock"]), seen=True)
+
+    def test_database_that_is_gone_is_told(self, monkeypatch):
+        on(monkeypatch, "mysql", skip_locked=False)
+
+        with pytest.raises(OperationalError, match="gone away"):
+            update_unless_locked(Rows(FATAL["MariaDB, gone away"]), seen=True)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite locks the whole database")
+@pytest.mark.django_db(transaction=True)
+def test_sqlite_that_is_locked_is_not_waited_for(account):
+    """The driver would wait as long as its timeout says, which is 30 s in these tests."""
+    other = connection.copy()
+    begun = monotonic()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+        update_unless_locked(get_user_model()._base_manager.using("default"), is_active=False)
+    finally:
+        other.close()
+
+    assert monotonic() - begun < 5
+    assert get_user_model()._base_manager.get().is_active
+    with connection.cursor() as cursor:
+        [patience] = cursor.execute("PRAGMA busy_timeout").fetchone()
+    assert patience == 30_000
+
+
+# --- What is tried once a minute ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopwatch(monkeypatch):
+    """Seconds that this process has run, in a list of one."""
+    monkeypatch.setattr(conflicts, "_tried", {})
+    seconds = [1_000.0]
+    monkeypatch.setattr(conflicts, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+def test_what_was_tried_is_due_again_after_a_minute(stopwatch):
+    assert [is_due("a", 1), is_due("a", 1), is_due("a", 2)] == [True, False, True]
+    stopwatch[0] += RETRY_AFTER - 1
+    assert not is_due("a", 1)
+    stopwatch[0] += 1
+    assert is_due("a", 1)
+
+
+def test_what_is_tried_first_is_due_on_a_host_that_was_just_started(stopwatch):
+    stopwatch[0] = 0.0
+
+    assert is_due("a")
+
+
+def test_memory_of_what_was_tried_is_bounded(stopwatch):
+    for number in range(MOST_REMEMBERED):
+        assert is_due(number)
+    assert not is_due(0)
+
+    assert is_due(MOST_REMEMBERED)
+    assert len(conflicts._tried) == 1

@@ -79,7 +79,7 @@ def test_sign_in_in_json_delivery_returns_the_pair_and_sets_no_cookie(rf, accoun
 
     pair = sign_in(rf.post("/"), response, account.user, token_delivery="json")
 
-    assert set(pair.as_json()) == {"access_token", "refresh_token", "token_type", "expires_in"}
+    assert set(pair.as_json()) == {"access_token", "refresh_token", "token_type", "expires_in", "refresh_expires_in"}
     assert touches_no_cookie(response)
     assert response["Cache-Control"] == "no-store"
 

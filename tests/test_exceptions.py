@@ -12,6 +12,7 @@ REFUSALS = {
     "TokenInvalid": (401, "token_invalid"),
     "TokenExpired": (401, "token_expired"),
     "SessionRevoked": (401, "session_revoked"),
+    "SessionBehind": (401, "session_revoked"),
     "RefreshTokenReused": (401, "refresh_token_reused"),
     "UserInactive": (401, "user_inactive"),
     "PasswordChanged": (401, "password_changed"),
@@ -29,7 +30,7 @@ REFUSALS = {
 
 def make(name: str) -> APIException:
     refusal = getattr(exceptions, name)
-    carries_session = name in {"RefreshTokenReused", "DeviceChallenge", "DeviceProofRequired"}
+    carries_session = name in {"RefreshTokenReused", "SessionBehind", "DeviceChallenge", "DeviceProofRequired"}
     return refusal(session=None) if carries_session else refusal()
 
 

@@ -1,12 +1,16 @@
 """The app's own signals as a project's receivers meet them. What each act sends is tested with the act."""
 
+import logging
+
 import pytest
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 
 from fastauth_django import signals
 from fastauth_django.models import AuthSession
-from tests.clients import Browser
+from fastauth_django.tokens import RefreshToken
+from tests.clients import ACCESS, REFRESH, Browser
 from tests.factories import sign_up_data
-from tests.reading import listening
+from tests.reading import clears_cookies, is_alive, listening, session_of, sets_cookies, touches_no_cookie
 
 pytestmark = pytest.mark.django_db
 
@@ -14,26 +18,30 @@ pytestmark = pytest.mark.django_db
 PROMISED = {
     "user_signed_up": {"sender", "request", "user"},
     "token_refreshed": {"sender", "request", "session"},
+    "refresh_token_repeated": {"sender", "request", "session", "lost"},
     "session_revoked": {"sender", "request", "session", "reason"},
-    "refresh_token_reused": {"sender", "request", "session"},
+    "refresh_token_reused": {"sender", "request", "session", "same_client", "age"},
 }
 
 
-def test_every_signal_is_sent_in_the_course_of_a_life_with_what_is_promised(browser, settings):
-    settings.FASTAUTH = {**settings.FASTAUTH, "REFRESH_GRACE": 0}
+def test_every_signal_is_sent_in_the_course_of_a_life_with_what_is_promised(browser, clock, use):
     names = {getattr(signals, name): name for name in PROMISED}
 
     with listening(*names) as heard:
         browser.post("/auth/register", sign_up_data(), format="json")
         thief = browser.clone()
-        browser.post("/auth/refresh")
-        thief.post("/auth/refresh")
+        browser.refresh()
+        thief.refresh()
+        use(browser)
+        clock.shift(11)
+        thief.refresh()
 
     assert [names[signal] for signal, _arguments in heard] == [
         "user_signed_up",
         "token_refreshed",
-        "refresh_token_reused",
+        "refresh_token_repeated",
         "session_revoked",
+        "refresh_token_reused",
     ]
     assert {names[signal]: set(arguments) for signal, arguments in heard} == PROMISED
 
@@ -62,3 +70,141 @@ def test_receiver_sees_the_session_as_the_database_has_it(signed_in):
     session = AuthSession.objects.get()
     assert (refreshed.generation, refreshed.expires_at) == (session.generation, session.expires_at)
     assert (revoked.revoked_at, revoked.revoked_reason) == (session.revoked_at, session.revoked_reason)
+
+
+def test_receiver_that_fails_silences_no_other(signed_in, caplog):
+    signals.token_refreshed.connect(boom)
+    try:
+        with listening(signals.token_refreshed) as heard:
+            signed_in.refresh()
+    finally:
+        signals.token_refreshed.disconnect(boom)
+
+    assert len(heard) == 1
+    assert [record.name for record in caplog.records if record.levelname == "ERROR"] == ["django.dispatch"]
+
+
+# --- Receivers that fail --------------------------------------------------------------------------------------------
+
+
+class Boom(Exception):
+    """A receiver, or a logging handler, of the project's own that fails."""
+
+
+def boom(*args, **kwargs):
+    raise Boom
+
+
+class HandlerThatFails(logging.Handler):
+    def emit(self, record):
+        raise Boom
+
+
+@pytest.fixture
+def failing():
+    """``failing(signal)``: a receiver that raises. Django reports it to a log whose handler raises, too."""
+    connected, handler, loggers = [], HandlerThatFails(), [logging.getLogger("django.dispatch"), signals.logger]
+
+    def connect(signal):
+        signal.connect(boom)
+        connected.append(signal)
+
+    for logger in loggers:
+        logger.addHandler(handler)
+    yield connect
+    for logger in loggers:
+        logger.removeHandler(handler)
+    for signal in connected:
+        signal.disconnect(boom)
+
+
+@pytest.fixture
+def unbreakable(failing):
+    """Every signal that tells of something that is done has a receiver that raises."""
+    for name in PROMISED.keys() - {"user_signed_up"} | {"device_proof_failed"}:
+        failing(getattr(signals, name))
+    failing(user_logged_out)
+
+
+@pytest.mark.usefixtures("unbreakable")
+class TestReceiverOfSomethingDoneThatFails:
+    """So does the handler of the log. Neither changes the answer, nor what was done."""
+
+    def test_refresh_is_answered(self, signed_in):
+        assert sets_cookies(signed_in.refresh())
+        assert session_of(signed_in).generation == 1
+
+    def test_repeated_refresh_is_answered(self, signed_in):
+        tab = signed_in.clone()
+        signed_in.refresh()
+
+        assert set(tab.refresh().cookies) == {ACCESS}
+
+    def test_lost_answer_is_given_again(self, clock, signed_in):
+        copy = signed_in.clone()
+        signed_in.refresh()
+        clock.shift(11)
+
+        assert sets_cookies(copy.refresh())
+
+    def test_row_that_is_behind_goes_on(self, signed_in):
+        signed_in.refresh()
+        AuthSession.objects.update(generation=0)
+
+        assert sets_cookies(signed_in.refresh())
+
+    def test_reused_session_is_revoked(self, clock, signed_in, use):
+        thief = signed_in.clone()
+        signed_in.refresh()
+        use(signed_in)
+        clock.shift(11)
+
+        response = thief.refresh()
+
+        assert (response.status_code, response.json()["code"]) == (401, "refresh_token_reused")
+        assert clears_cookies(response)
+        assert not is_alive(session_of(signed_in))
+
+    def test_sign_out_signs_out(self, signed_in):
+        session = session_of(signed_in)
+
+        response = signed_in.post("/auth/logout")
+
+        assert (response.status_code, clears_cookies(response)) == (200, True)
+        assert not is_alive(session)
+
+    def test_sign_in_over_a_session_signs_in(self, signed_in, other_account):
+        before = session_of(signed_in)
+
+        assert sets_cookies(signed_in.sign_in(other_account))
+        assert not is_alive(before)
+
+    def test_copied_refresh_token_of_a_bound_session_is_refused(self, browser, device):
+        session = AuthSession.objects.get()
+        token = str(RefreshToken.for_session(session))
+
+        response = Browser().post("/auth/refresh", HTTP_COOKIE=f"{REFRESH}={token}")
+
+        assert (response.status_code, response.json()["code"]) == (401, "device_proof_required")
+        assert is_alive(session)
+
+
+def test_receiver_of_a_sign_up_that_fails_stops_it(browser, failing, django_user_model):
+    """It runs in the transaction that creates the account, so that it may refuse one."""
+    failing(signals.user_signed_up)
+
+    with pytest.raises(Boom):
+        browser.post("/auth/register", sign_up_data(), format="json")
+
+    assert not django_user_model._default_manager.exists()
+    assert not AuthSession.objects.exists()
+
+
+def test_receiver_of_a_sign_in_that_fails_keeps_the_tokens_from_the_client(browser, account, failing):
+    browser.raise_request_exception = False
+    failing(user_logged_in)
+
+    response = browser.sign_in(account)
+
+    assert response.status_code == 500
+    assert touches_no_cookie(response)

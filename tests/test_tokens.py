@@ -78,6 +78,7 @@ def test_an_access_token_says_whom_it_is_for_which_session_and_how_long(clock, a
         "sid": session.pk.hex,
         "iat": int(session.created_at.timestamp()),
         "exp": int(session.created_at.timestamp()) + 900,
+        "gen": 0,
     }
 
 
@@ -135,6 +136,7 @@ def test_a_pair_says_how_long_each_token_lasts(clock, session):
         "refresh_token": pair.refresh,
         "token_type": "bearer",
         "expires_in": 900,
+        "refresh_expires_in": 2_592_000,
     }
 
 

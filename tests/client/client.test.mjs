@@ -46,6 +46,7 @@ function makeServer({ delivery = "cookie", latency = 0 } = {}) {
     bound: false, // whether the browser renews the session: it does so before each request, and this client cannot
     failure: null, // an answer to the next refreshes
     expiresIn: 900,
+    refreshExpiresIn: 2_592_000,
     count: (path) => server.calls.filter((call) => call.path === path).length,
     expire: () => (server.fresh = false),
     async fetch(input, init) {
@@ -62,7 +63,8 @@ function makeServer({ delivery = "cookie", latency = 0 } = {}) {
       const reply = (status, data, extra = {}) => Response.json(data, { status, headers: extra });
       const pair = (extra = {}) => {
         const tokens = { access_token: `access-${server.generation}`, refresh_token: `refresh-${server.generation}` };
-        return { ...(delivery === "json" && tokens), expires_in: server.expiresIn, ...extra };
+        const lifetimes = { expires_in: server.expiresIn, refresh_expires_in: server.refreshExpiresIn };
+        return { ...(delivery === "json" && tokens), ...lifetimes, ...extra };
       };
       const carried = (kind, given) =>
         server.signedIn && (delivery === "cookie" || given === `${kind}-${server.generation}`);
@@ -416,6 +418,49 @@ test("a session that the server ended is told once in each tab that shares it", 
   assert.equal(server.count("/auth/refresh"), 1);
 });
 
+for (const delivery of ["cookie", "json"]) {
+  test(`in ${delivery} delivery the status says when the session ends if nothing refreshes it`, async () => {
+    mock.timers.enable({ apis: ["Date"] });
+    const server = makeServer({ delivery });
+    const { auth } = openTab(server, { locks: null });
+    assert.equal(auth.status.refreshExpiresAt, 0);
+    await auth.signIn({ email: ADA.email, password: "right" });
+    assert.equal(auth.status.refreshExpiresAt, Date.now() + 2_592_000_000);
+    server.refreshExpiresIn = 86_400;
+    await auth.refresh();
+    assert.equal(auth.status.refreshExpiresAt, Date.now() + 86_400_000);
+    await auth.signOut();
+    assert.equal(auth.status.refreshExpiresAt, 0);
+  });
+}
+
+test("another tab hears when the session ends", async () => {
+  const server = makeServer();
+  const second = openTab(server);
+  const first = await openSignedInTab(server);
+  await aWhile();
+  assert.ok(first.auth.status.refreshExpiresAt > Date.now());
+  assert.equal(second.auth.status.refreshExpiresAt, first.auth.status.refreshExpiresAt);
+});
+
+test("an answer with an access cookie alone signs nobody out, and plans the next refresh", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  fakeDocument("visible");
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server, { locks: null });
+  server.failure = () => {
+    server.failure = null;
+    return Response.json({ message: "Authentication successful", expires_in: 900, refresh_expires_in: 2_591_996 });
+  };
+  for (const refreshes of [1, 2]) {
+    mock.timers.tick(900_000);
+    for (let each = 0; each < 10; each += 1) await settle();
+    assert.equal(server.count("/auth/refresh"), refreshes);
+  }
+  assert.equal(auth.status.signedIn, true);
+  assert.deepEqual(changes, []);
+});
+
 test("a sign-out that overtakes a refresh is not undone by the refresh's answer", async () => {
   const server = makeServer();
   const first = await openSignedInTab(server, { locks: null });
@@ -427,10 +472,12 @@ test("a sign-out that overtakes a refresh is not undone by the refresh's answer"
     if (call.path !== "/auth/refresh") return answer(call);
     await second.auth.signOut();
     await aWhile(); // the other tab's word is here before this answer
-    return Response.json({ expires_in: 900 });
+    return Response.json({ expires_in: 900, refresh_expires_in: 2_592_000 });
   };
   assert.equal((await first.auth.fetch("/api/notes/")).status, 401);
-  assert.deepEqual(first.auth.status, { signedIn: false, expiresAt: 0, refreshedAt: 0, deviceBound: false });
+  assert.deepEqual(first.auth.status, {
+    signedIn: false, expiresAt: 0, refreshedAt: 0, refreshExpiresAt: 0, deviceBound: false,
+  });
   assert.deepEqual(first.changes, [[false, "signed-out", null, true]]);
 });
 
@@ -500,7 +547,8 @@ test("a page plans no refresh once it has heard that the session is bound to the
   const { auth, changes } = await openSignedInTab(server, { locks: null });
   server.bound = true;
   await auth.sessions();
-  assert.deepEqual(auth.status, { signedIn: true, expiresAt: 0, refreshedAt: auth.status.refreshedAt, deviceBound: true });
+  const { refreshedAt } = auth.status;
+  assert.deepEqual(auth.status, { signedIn: true, expiresAt: 0, refreshedAt, refreshExpiresAt: 0, deviceBound: true });
   for (let turn = 0; turn < 5; turn += 1) {
     mock.timers.tick(900_000);
     for (let each = 0; each < 10; each += 1) await settle();

@@ -20,6 +20,7 @@ DEPLOYMENT = page("docs/deployment.md")
 [NGINX] = DEPLOYMENT.take("nginx", under="Behind a proxy that ends TLS")
 [ADDRESS] = DEPLOYMENT.take("python", under="The client's address")
 [CACHE] = DEPLOYMENT.take("python", under="Several hosts")
+[LOG] = DEPLOYMENT.take("python", under="What it logs")
 [KEYS] = DEPLOYMENT.take("python", under="Changing the key")
 [COMMAND] = DEPLOYMENT.take("console", under="Cleaning up")
 [CRONTAB] = DEPLOYMENT.take("text", under="Cleaning up")
@@ -53,6 +54,23 @@ def test_front_end_on_another_origin_can_sign_in(make_project):
 
     assert (result["complaints"], result["statuses"]) == ("", SIGNED_IN)
     assert result["me"]["headers"]["access-control-allow-origin"] == "https://app.example.com"
+
+
+def test_repeated_refresh_token_is_in_the_log(make_project):
+    project = make_project('FASTAUTH = {"TOKEN_DELIVERY": "json"}\n' + LOG.code)
+    twice = (
+        "from django.test import Client; client = Client(SERVER_NAME='localhost');"
+        "pair = client.post('/auth/register', {'username': 'ada', 'email': 'ada@example.com',"
+        " 'password': 'correct horse battery'}).json();"
+        "refresh = {'path': '/auth/refresh', 'data': {'refresh_token': pair['refresh_token']}};"
+        "print(client.post(**refresh).status_code, client.post(**refresh).status_code)"
+    )
+
+    said = project.run(f'python -Wignore manage.py shell --no-imports -c "{twice}" 2>&1')
+
+    assert "200 200" in said
+    assert "Refresh token repeated (another tab, or a quick retry)" in said
+    assert "eyJ" not in said
 
 
 def test_sign_in_goes_on_while_the_shared_cache_is_away(make_project):

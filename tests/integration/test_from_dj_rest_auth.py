@@ -113,9 +113,9 @@ def test_the_bodies_in_the_table_are_those(before, after, visit):
     wrong = {**credentials, "password": "a guess"}
 
     assert set(old.sign_in("/dj-rest-auth/login/", **credentials).json()) == {"access", "refresh", "user"}
-    assert set(new.sign_in(**credentials).json()) == {"message", "expires_in", "user"}
+    assert set(new.sign_in(**credentials).json()) == {"message", "expires_in", "refresh_expires_in", "user"}
     assert set(old.post("/dj-rest-auth/token/refresh/").json()) == {"access", "access_expiration"}
-    assert set(new.post("/auth/refresh").json()) == {"message", "expires_in"}
+    assert set(new.post("/auth/refresh").json()) == {"message", "expires_in", "refresh_expires_in"}
 
     refusal = visit(before).sign_in("/dj-rest-auth/login/", **wrong)
     assert (refusal.status_code, set(refusal.json())) == (400, {"non_field_errors"})

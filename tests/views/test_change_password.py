@@ -49,7 +49,7 @@ def test_caller_goes_on_with_a_new_session(signed_in, account):
 
     body = response.json()
     assert body.pop("user")[get_user_model().USERNAME_FIELD] == account.user.get_username()
-    assert body == {"message": "Authentication successful", "expires_in": 900}
+    assert body == {"message": "Authentication successful", "expires_in": 900, "refresh_expires_in": 2_592_000}
     assert sets_cookies(response)
     assert not holds_token(response)
     assert response["Cache-Control"] == "no-store"
@@ -112,7 +112,8 @@ def test_bearer_caller_gets_the_pair_in_the_body(native_app, account, settings):
 
     response = change(native_app)
 
-    assert set(response.json()) == {"access_token", "refresh_token", "token_type", "expires_in", "user"}
+    tokens = {"access_token", "refresh_token", "token_type", "expires_in", "refresh_expires_in"}
+    assert set(response.json()) == {*tokens, "user"}
     assert response["Cache-Control"] == "no-store"
     assert touches_no_cookie(response)
     native_app.access = response.json()["access_token"]

@@ -12,7 +12,6 @@ from rest_framework.views import exception_handler
 
 from fastauth_django import views
 from fastauth_django.models import AuthSession, AuthSessionQuerySet
-from fastauth_django.signals import token_refreshed
 from tests.clients import ACCESS, REFRESH, Browser
 from tests.factories import identifier_for, sign_up_data
 from tests.reading import clears_cookies, is_alive, revoked_reason, session_of, sets_cookies, touches_no_cookie
@@ -92,7 +91,11 @@ def test_front_end_written_for_fastauth_works_unchanged(browser):
     assert step("get", "me").json()["email"] == "ada@example.com"
     refreshed = step("post", "refresh")
     assert refreshed.status_code == 200
-    assert refreshed.json() == {"message": "Authentication successful", "expires_in": 900}
+    assert refreshed.json() == {
+        "message": "Authentication successful",
+        "expires_in": 900,
+        "refresh_expires_in": 30 * 24 * 60 * 60,
+    }
     signed_out = step("post", "logout")
     assert signed_out.json() == {"message": "Logged out"}
     assert clears_cookies(signed_out)
@@ -220,10 +223,10 @@ def atomic_requests():
 
 @pytest.fixture
 def thief(signed_in) -> Browser:
-    """Holds a refresh token that was replaced, of a session that allows for no grace."""
+    """Holds a refresh token that was replaced a minute ago, while the owner uses its successor."""
     copy = signed_in.clone()
     signed_in.post("/auth/refresh")
-    AuthSession.objects.update(rotated_at=timezone.now() - timedelta(minutes=1))
+    AuthSession.objects.update(rotated_at=timezone.now() - timedelta(minutes=1), seen=True)
     return copy
 
 
@@ -265,21 +268,27 @@ class TestAtomicRequests:
         assert signed_in.post("/auth/refresh").status_code == 200
 
     @pytest.mark.django_db(transaction=True)
-    def test_rotation_is_not_undone_by_an_error_after_it(self, signed_in):
+    def test_rotation_is_not_undone_by_an_error_after_it(self, signed_in, monkeypatch):
         """Or the answer to another tab, which was in the grace, would name a generation that never was."""
         signed_in.raise_request_exception = False
 
-        def fail(**kwargs):
-            raise RuntimeError("a receiver of the project's own")
+        def fail(*args, **kwargs):
+            raise RuntimeError("an answer that cannot be made")
 
-        token_refreshed.connect(fail)
-        try:
+        with monkeypatch.context() as patch:
+            patch.setattr(views.RefreshView, "answer", fail)
             assert signed_in.post("/auth/refresh").status_code == 500
-        finally:
-            token_refreshed.disconnect(fail)
 
         assert session_of(signed_in).generation == 1
         assert signed_in.post("/auth/refresh").status_code == 200
+
+    @pytest.mark.django_db(transaction=True)
+    def test_arrival_of_an_answer_is_noted_after_the_commit(self, signed_in):
+        signed_in.post("/auth/refresh")
+
+        assert signed_in.get("/private").status_code == 200
+
+        assert session_of(signed_in).seen is True
 
     @pytest.mark.django_db(transaction=True)
     def test_whole_flow(self, browser):

@@ -36,7 +36,7 @@ def test_sign_in_answers_200_with_two_cookies_and_no_token_in_the_body(browser, 
     body = response.json()
     assert response.status_code == 200
     assert body.pop("user")[IDENTIFIER] == account.user.get_username()
-    assert body == {"message": "Authentication successful", "expires_in": 900}
+    assert body == {"message": "Authentication successful", "expires_in": 900, "refresh_expires_in": 2_592_000}
     assert set(response.cookies) == {ACCESS, REFRESH}
     assert not holds_token(response)
 
@@ -64,8 +64,8 @@ def test_sign_in_in_json_delivery_answers_with_the_pair_and_sets_no_cookie(nativ
 
     body = response.json()
     assert response.status_code == 200
-    assert set(body) == {"access_token", "refresh_token", "token_type", "expires_in", "user"}
-    assert (body["token_type"], body["expires_in"]) == ("bearer", 900)
+    assert set(body) == {"access_token", "refresh_token", "token_type", "expires_in", "refresh_expires_in", "user"}
+    assert (body["token_type"], body["expires_in"], body["refresh_expires_in"]) == ("bearer", 900, 2_592_000)
     assert touches_no_cookie(response)
     assert native_app.get("/private").status_code == 200
 

@@ -46,7 +46,7 @@ def test_sign_up_answers_201_with_two_cookies_and_no_token_in_the_body(browser):
     body = response.json()
     described = body.pop("user")
     assert response.status_code == 201
-    assert body == {"message": "Authentication successful", "expires_in": 900}
+    assert body == {"message": "Authentication successful", "expires_in": 900, "refresh_expires_in": 2_592_000}
     assert described["id"] == (user.pk if isinstance(user.pk, int) else str(user.pk))
     assert described[IDENTIFIER] == user.get_username()
     assert "password" not in described
@@ -65,8 +65,8 @@ def test_sign_up_in_json_delivery_answers_with_the_pair_and_sets_no_cookie(nativ
 
     body = response.json()
     assert response.status_code == 201
-    assert set(body) == {"access_token", "refresh_token", "token_type", "expires_in", "user"}
-    assert (body["token_type"], body["expires_in"]) == ("bearer", 900)
+    assert set(body) == {"access_token", "refresh_token", "token_type", "expires_in", "refresh_expires_in", "user"}
+    assert (body["token_type"], body["expires_in"], body["refresh_expires_in"]) == ("bearer", 900, 2_592_000)
     assert touches_no_cookie(response)
     assert access_claims(body["access_token"])["user_id"] == str(users().get().pk)
 

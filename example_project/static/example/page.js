@@ -351,7 +351,7 @@ function log(method, path, status, at = Date.now()) {
 }
 
 function tick() {
-  const { signedIn, expiresAt, refreshedAt, deviceBound } = auth.status;
+  const { signedIn, expiresAt, refreshedAt, refreshExpiresAt, deviceBound } = auth.status;
   $("fact-state").textContent = signedIn === null ? "not asked yet" : signedIn ? "signed in" : "signed out";
   if (!signedIn) {
     Object.assign(life, { end: 0, total: 0 });
@@ -367,6 +367,8 @@ function tick() {
   if (known) $("life").value = (end - Date.now()) / life.total;
   const refreshed = Math.max(refreshedAt, renewedAt);
   $("fact-refresh").textContent = refreshed ? `at ${clock(refreshed)}` : "none yet";
+  $("fact-end").textContent = refreshExpiresAt ? `on ${day(refreshExpiresAt)}, if it is not refreshed`
+    : signedIn ? "not known before a refresh" : "none";
   if (binding) $("fact-renewer").textContent = deviceBound ? "the browser" : "this page";
   const names = document.cookie.split("; ").map((pair) => pair.split("=")[0]).filter(Boolean);
   $("fact-visible").textContent = names.length ? names.join(", ") : "nothing";

@@ -103,10 +103,17 @@ export interface Client {
   /**
    * Whether somebody is signed in (null: not known before `me()` or a sign-in), and when the access token runs out and
    * was given, as `Date.now()` counts (0: not known before the next refresh, since no script can read the cookie).
+   * `refreshExpiresAt`: when the session ends if nothing refreshes it.
    * `deviceBound`: the session is known to be bound to this device. The browser renews it by itself then, this client
-   * plans no refresh, and the two times are not known.
+   * plans no refresh, and the times are not known.
    */
-  readonly status: { signedIn: boolean | null; expiresAt: number; refreshedAt: number; deviceBound: boolean };
+  readonly status: {
+    signedIn: boolean | null;
+    expiresAt: number;
+    refreshedAt: number;
+    refreshExpiresAt: number;
+    deviceBound: boolean;
+  };
   /** Hear of each sign-in and sign-out, in this tab and in others. Returns what ends it. */
   onChange(listener: (change: Change) => void): () => void;
   /** Let go of timers, channel and listeners. Signs nobody out. */

@@ -60,7 +60,9 @@ export function createClient({
   let signedIn = /** @type {boolean | null} */ (null); // null: nobody asked yet
   let version = 0; // counts the sign-ins, refreshes and sign-outs that this tab did or heard of
   let tokens = /** @type {{ access: string, refresh: string } | null} */ (null); // JSON delivery: this tab's own
-  let times = { expiresAt: 0, refreshedAt: 0 }; // of the access token, in ms since the epoch; 0: not known
+  // In ms since the epoch; 0: not known. When the access token runs out and was given, and when the session ends.
+  const NO_TIMES = { expiresAt: 0, refreshedAt: 0, refreshExpiresAt: 0 };
+  let times = NO_TIMES;
   let current = /** @type {string | null} */ (null); // this session's id, once sessions() has told
   let deviceBound = false; // the session is bound to this device: the browser renews it, and no refresh of ours can
   let refreshing = /** @type {Promise<boolean> | null} */ (null);
@@ -85,9 +87,9 @@ export function createClient({
   }
 
   /** @type {(news: typeof times) => void} */
-  function renewed({ expiresAt, refreshedAt }) {
+  function renewed({ expiresAt, refreshedAt, refreshExpiresAt = 0 }) {
     version += 1;
-    times = { expiresAt, refreshedAt };
+    times = { expiresAt, refreshedAt, refreshExpiresAt };
     schedule();
   }
 
@@ -95,15 +97,20 @@ export function createClient({
   function leaveItToTheBrowser(elsewhere = false) {
     if (!deviceBound && !elsewhere) channel?.postMessage({ type: "bound" });
     deviceBound = true;
-    renewed({ expiresAt: 0, refreshedAt: times.refreshedAt });
+    renewed({ ...NO_TIMES, refreshedAt: times.refreshedAt });
   }
 
-  /** @type {(body: any, entered?: boolean) => void} Take the pair of a sign-in, a refresh or a password change. */
+  /**
+   * Take what a sign-in, a refresh or a password change gave. To a refresh that another tab was faster than, the server
+   * sets an access cookie alone: the refresh cookie in the jar is the other tab's, and good.
+   * @type {(body: any, entered?: boolean) => void}
+   */
   function adopt(body, entered = false) {
     deviceBound = false; // a pair is for a session that is not, or not yet
     tokens = body.refresh_token ? { access: body.access_token, refresh: body.refresh_token } : null;
     const now = Date.now();
-    renewed({ expiresAt: body.expires_in > 0 ? now + body.expires_in * 1000 : 0, refreshedAt: now });
+    const after = (/** @type {any} */ seconds) => (seconds > 0 ? now + seconds * 1000 : 0);
+    renewed({ expiresAt: after(body.expires_in), refreshedAt: now, refreshExpiresAt: after(body.refresh_expires_in) });
     if (!tokens) channel?.postMessage({ type: entered ? "entered" : "renewed", ...times });
     if (!entered) return;
     signedIn = true;
@@ -116,7 +123,7 @@ export function createClient({
     const shared = reason === "signed-out" || (signedIn && !tokens);
     if (shared && !elsewhere) channel?.postMessage({ type: "left", reason, code });
     version += 1;
-    times = { expiresAt: 0, refreshedAt: 0 };
+    times = NO_TIMES;
     deviceBound = false;
     tokens = current = null;
     clearTimeout(timer);
