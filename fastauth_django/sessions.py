@@ -382,9 +382,12 @@ def _mark_seen(session: AuthSession, token: SessionToken) -> None:
     unmarked = isinstance(token, AccessToken) and not session.is_seen and session.is_answer(token.generation)
     if unmarked and not session.is_device_bound and is_due(session.pk, session.generation):
         rows = AuthSession.objects.for_write().unrevoked(pk=session.pk, successor=session.generation, seen=False)
-        as_read = rows.filter(generation=session.generation)
+
+        def mark() -> None:  # Django logs a failure by the function's name, which a partial() does not have.
+            update_unless_locked(rows.filter(generation=session.generation), seen=True)
+
         with suppress(TransactionManagementError):  # The project manages transactions by hand.
-            transaction.on_commit(partial(update_unless_locked, as_read, seen=True), using=rows.db, robust=True)
+            transaction.on_commit(mark, using=rows.db, robust=True)
 
 
 # --- What a refusal entails ----------------------------------------------------------------------------------------
