@@ -21,6 +21,9 @@ from jwt.utils import base64url_encode
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+#: How far a generation jumps where the number after it may have been given out already.
+NEVER_GIVEN_OUT = 1_000
+
 
 class AuthSessionQuerySet(models.QuerySet["AuthSession"]):
     def live(self) -> AuthSessionQuerySet:
@@ -152,8 +155,21 @@ class AuthSession(models.Model):
         return self.generation - 1
 
     @property
+    def first_answer(self) -> int:
+        """The generation of the first answer that was given for the predecessor, or one that was never given out.
+
+        Later answers, where that one was lost, have the generations from there to the present one.
+        """
+        distance = self.generation - self.predecessor_generation
+        return self.generation - (distance % NEVER_GIVEN_OUT if distance >= NEVER_GIVEN_OUT else distance - 1)
+
+    def is_answer(self, generation: int | None) -> bool:
+        """Whether tokens of ``generation`` were given out for the predecessor, or for a sign-in."""
+        return generation is not None and self.first_answer <= generation <= self.generation
+
+    @property
     def is_seen(self) -> bool:
-        """Whether the client is known to have got the tokens of the present generation."""
+        """Whether the client is known to have got one of the answers for the predecessor."""
         return self.successor != self.generation or self.seen is not False
 
     @property

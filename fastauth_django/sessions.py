@@ -42,7 +42,7 @@ from .exceptions import (
     TryAgain,
     UserInactive,
 )
-from .models import AuthSession, AuthSessionQuerySet
+from .models import NEVER_GIVEN_OUT, AuthSession, AuthSessionQuerySet
 from .signals import (
     announce,
     log,
@@ -60,8 +60,6 @@ USER_AGENT_LENGTH = AuthSession._meta.get_field("user_agent").max_length
 
 #: Writes that a standby may lack when the database fails over to it. Each is one rotation of a session.
 MOST_LOST_BY_STANDBY = 2
-#: Further on than any generation that the lost writes may have given out.
-NEVER_GIVEN_OUT = 1_000
 
 
 # --- Start ---------------------------------------------------------------------------------------------------------
@@ -291,26 +289,32 @@ def generation_after(session: AuthSession, token: RefreshToken, now: datetime) -
     - The token of the present generation buys the next one.
     - Its predecessor, a moment after the rotation, is another tab or a quick retry. It buys nothing: tabs share one
       jar, and the refresh token that the rotation made is in it, or was lost.
-    - Its predecessor, later: if no token of the present generation ever came back, the answer was lost. It buys the
-      next generation, and the lost one is given up. If one came back, two clients hold tokens, and one stole them.
-    - A token that is ahead by one or two was signed here, so the row is behind: the database failed over to a standby
-      that lacks the last write. It buys a generation that was never given out before.
+    - Its predecessor, later: if no answer for it ever arrived, it buys one more answer, the next generation, at once
+      for each of two tabs. Otherwise a thief who repeats the predecessor every few seconds would hold its owner in the
+      grace of his own rotations. If an answer arrived, two clients hold tokens, and one stole them.
+    - The first of these answers that comes back is the one that counts. It buys a generation by which the others are
+      left behind.
+    - A token that is ahead by one or two writes was signed here, so the row is behind: the database failed over to a
+      standby that lacks them. It buys a generation that was never given out before.
 
     Everything else is reuse. Raises :class:`RefreshTokenReused`, or :class:`SessionBehind` for a token further ahead.
     """
     ahead = token.generation - session.generation
     if ahead == 0:
         return session.generation + 1
+    if session.is_answer(token.generation):
+        return session.generation + NEVER_GIVEN_OUT
     if token.generation == session.predecessor_generation and conf.REFRESH_GRACE > 0:
-        if now - session.rotated_at <= timedelta(seconds=conf.REFRESH_GRACE):
+        in_grace = now - session.rotated_at <= timedelta(seconds=conf.REFRESH_GRACE)
+        if in_grace and (session.is_seen or session.generation == session.first_answer):
             return None
         if not session.is_seen:
             return session.generation + 1
-    if ahead > MOST_LOST_BY_STANDBY:
+    if ahead < 0:
+        raise RefreshTokenReused(session)
+    if sum(divmod(ahead, NEVER_GIVEN_OUT)) > MOST_LOST_BY_STANDBY:
         raise SessionBehind(session)
-    if ahead > 0:
-        return token.generation + NEVER_GIVEN_OUT
-    raise RefreshTokenReused(session)
+    return token.generation + NEVER_GIVEN_OUT
 
 
 def _repeat(
@@ -383,17 +387,18 @@ def put_generation(session: AuthSession, successor: AuthSession, request: HttpRe
 
 
 def _mark_seen(session: AuthSession, token: SessionToken) -> None:
-    """Note that an access token of the present generation came back: the answer to the rotation has arrived.
+    """Note that an access token of an answer to the last rotation came back, so it has arrived.
 
     Once a rotation, after the request's transaction. It delays and fails nobody: where it cannot write, a later request
     does, a minute later at the earliest.
     """
-    unmarked = isinstance(token, AccessToken) and token.generation == session.generation and not session.is_seen
+    unmarked = isinstance(token, AccessToken) and not session.is_seen and session.is_answer(token.generation)
     if unmarked and not session.is_device_bound and is_due(session.pk, session.generation):
-        rows = AuthSession.objects.for_write().unrevoked(pk=session.pk, successor=session.generation, seen=False)
-        as_read = rows.filter(generation=session.generation)
+        as_read = AuthSession.objects.for_write().unrevoked(
+            pk=session.pk, generation=session.generation, successor=session.generation, seen=False
+        )
         with suppress(TransactionManagementError):  # The project manages transactions by hand.
-            transaction.on_commit(partial(_write_seen, as_read), using=rows.db)
+            transaction.on_commit(partial(_write_seen, as_read), using=as_read.db)
 
 
 def _write_seen(rows: AuthSessionQuerySet) -> None:

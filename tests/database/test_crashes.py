@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from http.client import HTTPConnection, RemoteDisconnected
 from http.cookies import SimpleCookie
 
@@ -15,9 +16,11 @@ from django.conf import settings as django_settings
 from django.db import close_old_connections, connection
 
 from fastauth_django.models import AuthSession
+from fastauth_django.signals import refresh_token_reused
 from tests.clients import Browser
 from tests.database.crowd import is_let_in, new_session, refresh
 from tests.databases import CONNECTION_VARIABLE, Server
+from tests.reading import listening
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("transactions")]
 
@@ -63,6 +66,23 @@ def test_process_killed_before_it_answers_leaves_the_client_signed_in(account):
     assert AuthSession.objects.get().generation == 1
     assert is_let_in(browser)
     assert refresh(browser) == 200
+
+
+def test_client_of_a_killed_process_that_comes_back_ten_minutes_later_is_signed_in(account):
+    browser = new_session(account)
+    with web_server("--die-after-rotation") as client, pytest.raises(RemoteDisconnected):
+        post_refresh(client, browser)
+    # Not with a clock that stands still: the servers are processes of their own.
+    AuthSession.objects.update(rotated_at=AuthSession.objects.get().rotated_at - timedelta(minutes=10))
+
+    with listening(refresh_token_reused) as heard, web_server() as client:
+        assert post_refresh(client, browser) == 200
+
+    assert (AuthSession.objects.get().generation, AuthSession.objects.get().predecessor) == (2, 0)
+    assert is_let_in(browser)
+    assert AuthSession.objects.get().seen is True
+    assert refresh(browser) == 200
+    assert heard == []
 
 
 @contextmanager
