@@ -78,17 +78,18 @@ def update_in_passing(rows: QuerySet[Any], **changes: Any) -> None:
 def update_unless_locked(rows: QuerySet[Any], **changes: Any) -> None:
     """Update ``rows`` if nobody holds a lock on them now. It waits for nobody, and a lost race is lost."""
     connection: Any = connections[rows.db]
-    features = connection.features
     try:
         if connection.vendor == "sqlite":
             # The lock is the whole database's, and the driver would wait five seconds for it.
             with _without_waiting(connection.connection):
                 rows.update(**changes)
-        elif features.has_select_for_update_skip_locked and features.update_can_self_select:
-            with transaction.atomic(using=rows.db):
-                rows.filter(pk__in=rows.select_for_update(skip_locked=True).values("pk")).update(**changes)
-        else:
-            rows.update(**changes)
+            return
+        can_skip = connection.features.has_select_for_update_skip_locked
+        with transaction.atomic(using=rows.db):
+            unlocked: Any = rows.select_for_update(skip_locked=can_skip).values_list("pk", flat=True)
+            if connection.vendor != "postgresql":
+                unlocked = list(unlocked)  # MariaDB skips nothing in the subquery of an UPDATE: it waits 50 seconds.
+            rows.filter(pk__in=unlocked).update(**changes)
     except OperationalError as error:
         if not is_lost_race(error):
             raise

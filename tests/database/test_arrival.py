@@ -1,4 +1,4 @@
-"""The mark that a rotation's answer arrived: what it races with, and that the request it rides on never waits for it."""
+"""The mark that a rotation's answer arrived: what it races with, and that no request ever waits for it."""
 
 import sqlite3
 import time
@@ -46,7 +46,7 @@ def an_hour_passes() -> None:
     AuthSession.objects.update(rotated_at=row().rotated_at - timedelta(hours=1))
 
 
-# --- Races -------------------------------------------------------------------------------------------------------------
+# --- Races -----------------------------------------------------------------------------------------------------------
 
 
 @racing
@@ -144,7 +144,7 @@ def test_of_two_clients_that_repeated_a_lost_answer_one_is_cut_off(crowd, accoun
     assert not is_signed_in(first, second)
 
 
-# --- The row is behind -------------------------------------------------------------------------------------------------
+# --- The row is behind -----------------------------------------------------------------------------------------------
 
 
 def set_back(by: int) -> None:
@@ -225,7 +225,7 @@ def test_row_set_back_by_three_ends_without_an_alarm(crowd, account):
     assert heard == []
 
 
-# --- The mark never fails or slows the request that it rides on ----------------------------------------------------------
+# --- The mark never fails or slows the request that it rides on ------------------------------------------------------
 
 
 @contextmanager

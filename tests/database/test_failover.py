@@ -1,19 +1,16 @@
 """A failover, for real: a PostgreSQL standby that lacks the last second is promoted, and the app goes on with it."""
 
-import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.databases import CONNECTION_VARIABLE, PostgreSQL, find, found
+from tests.database.processes import app_on, migrated_postgres, query
+from tests.databases import PostgreSQL, find, found
 from tests.factories import sign_up_data
-from tests.missing import cannot_run, is_missing
+from tests.missing import is_missing
 from tests.rotation.people import Person
 
 pytestmark = [pytest.mark.slow, pytest.mark.database]
@@ -55,15 +52,6 @@ class Standby(PostgreSQL):
         wait_until(lambda: query(self, "SELECT pg_is_in_recovery()") == [(False,)])
 
 
-def query(server: PostgreSQL, sql: str, *parameters: Any, database: str = "postgres") -> list[tuple[Any, ...]]:
-    import psycopg
-
-    address = {"host": "127.0.0.1", "port": server.port, "user": server.user, "dbname": database}
-    with psycopg.connect(**address, autocommit=True) as connection, connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall() if cursor.description else []
-
-
 def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
@@ -71,40 +59,12 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def environment(server: PostgreSQL) -> dict[str, str]:
-    settings = {**os.environ, CONNECTION_VARIABLE: json.dumps(server.connection_settings())}
-    return {**settings, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-
-
-@contextmanager
-def app_on(server: PostgreSQL) -> Iterator[int]:
-    """The port of a process of the app that uses ``server``."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.database.server"], env=environment(server), stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        process.kill()
-        process.communicate()
-
-
 @pytest.fixture
 def primary() -> Iterator[PostgreSQL]:
-    if os.environ.get("FASTAUTH_TEST_DATABASE", "sqlite") != "sqlite":
-        pytest.skip("brings servers of its own, so one run is enough")
-    if lack := PostgreSQL.missing():
-        cannot_run(lack)
-    if not (find("pg_basebackup") and find("pg_ctl") and find("postgres")):
+    if not (find("pg_basebackup") and find("pg_ctl")):
         is_missing("pg_basebackup")
-    server = PostgreSQL()
-    server.install()
-    server.start()
-    query(server, "CREATE DATABASE fastauth")
-    migrate = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity=0"]
-    subprocess.run(migrate, env=environment(server), check=True)
-    yield server
-    server.stop()
+    with migrated_postgres() as server:
+        yield server
 
 
 @pytest.fixture
