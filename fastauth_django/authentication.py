@@ -46,7 +46,7 @@ class CookieJWTAuthentication(JWTAuthentication):
             raise
         authenticated = by_cookie or cast("tuple[Any, AccessToken] | None", by_header)
         if authenticated is None and fault is not None:
-            raise csrf.refuse(request, fault)
+            raise csrf.refusal(request, fault)
         if authenticated is not None:
             sessions.remember_session(request, authenticated[1].session)
         return authenticated

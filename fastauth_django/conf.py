@@ -30,6 +30,7 @@ Duration: TypeAlias = timedelta | int
 
 
 MISSING = object()
+CENTURY = timedelta(days=36_500)
 
 
 class FormerCookieSettings(TypedDict, total=False):
@@ -107,14 +108,16 @@ def _string(value: object) -> str:
 
 
 def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            value = timedelta(seconds=value)
+        except OverflowError:
+            raise ValueError from None
+    if not isinstance(value, timedelta):
         raise TypeError
-    try:
-        return timedelta(seconds=value)
-    except OverflowError:
-        raise ValueError from None
+    if value > CENTURY:
+        raise ValueError  # A date so far ahead may be none: calendars end with the year 9999.
+    return value
 
 
 def _integer(low: int, high: int | None = None) -> Callable[[object], int]:
@@ -196,8 +199,8 @@ def _importable(value: object) -> Any:
 boolean = Kind("bool", _boolean)
 string = Kind("str", _string)
 optional_string = Kind("str or None", _optional(_string))
-duration = Kind("timedelta, or whole seconds", _duration)
-optional_duration = Kind("timedelta, whole seconds, or None", _optional(_duration))
+duration = Kind("timedelta, or whole seconds, up to 100 years", _duration)
+optional_duration = Kind("timedelta, whole seconds, or None, up to 100 years", _optional(_duration))
 strings = Kind("list of str", _strings)
 former_cookies = Kind("list of dicts with name, path, domain, partitioned", _former_cookies)
 importable = Kind("dotted path", _importable)

@@ -24,10 +24,10 @@ logger = logging.getLogger("django.security.csrf")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, section 9.2.1
 
 
-def forgery_fault(request: HttpRequest, *, token_can_be_sent: bool = True) -> str | None:
+def forgery_fault(request: HttpRequest, *, csrf_token_can_be_sent: bool = True) -> str | None:
     """Why ``request`` must not act with the cookies that it carries, or None if it may.
 
-    ``token_can_be_sent=False`` is for signing in and up in ``"token"`` mode: the visitor has no token yet, so the
+    ``csrf_token_can_be_sent=False`` is for signing in and up in ``"token"`` mode: the visitor has no token yet, so the
     origin rule decides instead.
     """
     if request.method in SAFE_METHODS:
@@ -35,12 +35,12 @@ def forgery_fault(request: HttpRequest, *, token_can_be_sent: bool = True) -> st
     mode = conf.CSRF_PROTECTION
     if mode is None:
         return None
-    if mode == "token" and token_can_be_sent:
+    if mode == "token" and csrf_token_can_be_sent:
         return _token_fault(request)
     return cross_origin_fault(request)
 
 
-def refuse(request: HttpRequest, fault: str) -> CsrfFailed:
+def refusal(request: HttpRequest, fault: str) -> CsrfFailed:
     """Log the refusal as Django's own CSRF middleware does, and return the exception to raise."""
     # A path may hold a line break. Unescaped, it would let the sender write the next line of the log.
     path = request.path.encode("unicode_escape").decode("ascii")

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out
-from django.db import router
+from django.db import router, transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
@@ -116,12 +116,19 @@ def update_session_auth_hash(
     """
     http_request = _http_request(request)
     before = sessions.session_of(http_request)
-    revoked = sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
-    # A session that was revoked meanwhile is not among them: who held this request open since then stays out.
-    if before is None or before.pk not in [session.pk for session in revoked]:
-        return None
     delivery = token_delivery or conf.TOKEN_DELIVERY
-    return _start(user, http_request, response, delivery, remember=before.remember)
+    alias = router.db_for_write(AuthSession)
+
+    def update() -> TokenPair | None:
+        # If the new session cannot be delivered, the old ones stay.
+        with transaction.atomic(using=alias):
+            revoked = sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
+            # A session that was revoked meanwhile is not among them: who held this request open since then stays out.
+            if before is None or before.pk not in [session.pk for session in revoked]:
+                return None
+            return _start(user, http_request, response, delivery, remember=before.remember)
+
+    return until_not_lost(update, using=alias)
 
 
 def start_anew(

@@ -22,7 +22,7 @@ from .conflicts import update_in_passing
 from .exceptions import DeviceProofRequired
 from .models import AuthSession, AuthSessionQuerySet
 from .signals import announce, device_proof_failed, log
-from .tokens import AccessToken, RefreshToken, SessionToken, epoch, present
+from .tokens import AccessToken, RefreshToken, SessionToken, current_second, epoch
 
 TIME_TO_BIND = timedelta(minutes=1)  # from the answer that asks a browser for its key
 
@@ -37,7 +37,7 @@ def is_overdue(session: AuthSession, token: SessionToken) -> bool:
     return (
         conf.DEVICE_BINDING == "required"
         and not session.is_device_bound
-        and present() - session.created_at > TIME_TO_BIND
+        and current_second() - session.created_at > TIME_TO_BIND
         and not is_of_device(token, session)
     )
 
@@ -58,7 +58,7 @@ def require_device(session: AuthSession, token: SessionToken) -> None:
 
 def _confirm(session: AuthSession) -> None:
     """Make the device's key final. If this loses a race, a later request does it."""
-    session.device_bound_at = present()
+    session.device_bound_at = current_second()
     unconfirmed = AuthSession.objects.for_write().unrevoked(
         pk=session.pk, device_key=session.device_key, device_bound_at=None
     )
@@ -68,7 +68,7 @@ def _confirm(session: AuthSession) -> None:
 def _was_bound_just_now(session: AuthSession) -> bool:
     """Whether an access token from before the binding may have been on its way when the binding became final."""
     bound_at = session.device_bound_at
-    return bound_at is not None and present() - bound_at <= timedelta(seconds=conf.REFRESH_GRACE)
+    return bound_at is not None and current_second() - bound_at <= timedelta(seconds=conf.REFRESH_GRACE)
 
 
 def revocable_by(tokens: Collection[SessionToken], session_id: UUID) -> AuthSessionQuerySet:
@@ -79,7 +79,7 @@ def revocable_by(tokens: Collection[SessionToken], session_id: UUID) -> AuthSess
     """
     session = AuthSession.objects.for_write().unrevoked(pk=session_id)
     # Two more count: one that was on its way when the binding became final, and one from a host whose clock is behind.
-    moment_ago = present() - timedelta(seconds=conf.REFRESH_GRACE)
+    moment_ago = current_second() - timedelta(seconds=conf.REFRESH_GRACE)
     for token in tokens:
         of_a_device = isinstance(token, AccessToken) and token.key_thumbprint is not None
         if token.session_id == session_id and of_a_device and token["exp"] > epoch(moment_ago):

@@ -27,7 +27,7 @@ from .exceptions import (
 )
 from .models import AuthSession
 from .sessions import Reason, find_live, live_session, next_generation, put_generation, revoke
-from .tokens import AccessToken, present
+from .tokens import AccessToken, current_second
 
 
 def device_session(session_id: UUID) -> AuthSession:
@@ -58,7 +58,7 @@ def bind(token: AccessToken, generation: int, device_key: str) -> tuple[AuthSess
         raise DeviceProofInvalid
     bound = copy.copy(session)
     bound.device_key = device_key
-    access = _mint(bound, present())
+    access = _mint(bound, current_second())
     unconfirmed = AuthSession.objects.for_write().unrevoked(pk=session.pk, device_bound_at=None)
     if not update_if_unchanged(unconfirmed, device_key=device_key):
         live_session(token)  # If the session was revoked meanwhile, this raises that.
@@ -73,7 +73,7 @@ def renew(session: AuthSession, generation: int, request: HttpRequest) -> tuple[
     not the current one, because another tab was first. A repeated proof gets no token.
     """
     if session.generation == generation:
-        now = present()
+        now = current_second()
         successor = next_generation(session, request, now, generation=generation + 1, predecessor=generation)
         successor.device_bound_at = session.device_bound_at or now
         access = _mint(successor, now)

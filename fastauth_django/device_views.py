@@ -40,7 +40,7 @@ class DeviceView(ActView):
 
     def post(self, request: Request) -> Response:
         # The browser calls by itself and has no CSRF token. It says which page caused the request, as always.
-        self.refuse_forgery(request, token_can_be_sent=False)
+        self.refuse_forgery(request, csrf_token_can_be_sent=False)
         return self.keep_bound(request)
 
     @abstractmethod

@@ -118,7 +118,7 @@ class Visitor:
             return None
         fault = csrf.forgery_fault(self._request)
         if fault is not None:
-            csrf.refuse(self._request, fault)  # Only for the log. The view decides what anonymous visitors get.
+            csrf.refusal(self._request, fault)  # Only for the log. The view decides what anonymous visitors get.
             return None
         user, token = authenticated
         sessions.remember_session(self._request, token.session)

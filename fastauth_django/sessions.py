@@ -18,6 +18,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, router, transaction
+from django.db.models import QuerySet
 from django.db.transaction import TransactionManagementError
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
@@ -51,7 +52,7 @@ from .signals import (
     session_revoked,
     token_refreshed,
 )
-from .tokens import AccessToken, IssuedTokens, RefreshToken, SessionToken, TokenPair, present, user_id_of
+from .tokens import AccessToken, IssuedTokens, RefreshToken, SessionToken, TokenPair, current_second, user_id_of
 
 Reason = AuthSession.RevokedReason
 
@@ -81,7 +82,9 @@ def start(
     :param replacing: tokens whose sessions are revoked, so that nobody goes on with the previous user's session.
     :param asks_for_key: the answer will ask the browser to bind the session to its device.
     """
-    now = present()
+    if user.pk is None:
+        raise UserInactive  # Deleted a moment ago, in this very process.
+    now = current_second()
     session = AuthSession(
         user=user,  # type: ignore[misc]  # of whichever model AUTH_USER_MODEL names
         auth_hash=user.get_session_auth_hash(),
@@ -255,7 +258,7 @@ def rotate(presented: Iterable[RefreshToken], request: HttpRequest, *, delivery:
             if issued is None:
                 issued = _rotate(token, request, delivery)
             else:
-                generation_after(live_session(token), token, present())
+                generation_after(live_session(token), token, current_second())
         except (InvalidToken, UserInactive) as refusal:
             _act_on(refusal, request)
             refusals.append(refusal)
@@ -267,7 +270,7 @@ def rotate(presented: Iterable[RefreshToken], request: HttpRequest, *, delivery:
 def _rotate(token: RefreshToken, request: HttpRequest, delivery: Delivery) -> IssuedTokens:
     session = live_session(token)
     while True:
-        now = present()
+        now = current_second()
         generation = generation_after(session, token, now)
         if generation is None:
             return _repeat(session, token, request, delivery, now)
@@ -431,20 +434,20 @@ def _revoke_reused(session: AuthSession, request: HttpRequest) -> None:
     message = "Refresh token reused: session %s of user %s revoked, presented from %s"
     log(WARNING, message, session.pk, session.user_id, address)
     same_client = (address, _user_agent(request)) == (session.ip_address, session.user_agent)
-    age = int((present() - session.rotated_at).total_seconds())
+    age = int((current_second() - session.rotated_at).total_seconds())
     announce(refresh_token_reused, AuthSession, request=request, session=session, same_client=same_client, age=age)
 
 
 # --- Revoke --------------------------------------------------------------------------------------------------------
 
 
-def revoke(sessions: AuthSessionQuerySet, reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
+def revoke(sessions: QuerySet[AuthSession], reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
     """Revoke those of ``sessions`` that are not revoked, on every host at once, and send a signal for each.
 
     Returns them. Two requests that revoke the same session at the same moment may both send the signal.
     """
-    revoking = list(sessions.unrevoked().select_related("user"))
-    now = present()
+    revoking = list(sessions.filter(revoked_at=None).select_related("user"))
+    now = current_second()
     unrevoked = AuthSession.objects.for_write().unrevoked(pk__in=[session.pk for session in revoking])
     if not revoking or not _mark_revoked(unrevoked, now, reason):
         return []
@@ -454,16 +457,17 @@ def revoke(sessions: AuthSessionQuerySet, reason: str, request: HttpRequest | No
     return revoking
 
 
-def revoke_by(tokens: Collection[SessionToken], reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
+def revoke_by(tokens: Iterable[SessionToken], reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
     """Revoke the sessions that ``tokens`` name, expired ones too, in one statement each. Returns those it revoked.
 
     Only a token of its device revokes a session that is bound to one (:func:`.device_rules.revocable_by`).
     What this returns, and what ``session_revoked`` sends, is read from the database when somebody looks at it: most
     sign-outs never need it.
     """
+    tokens = list(tokens)
     revoked: list[Any] = []  # lazy sessions
     for session_id in dict.fromkeys(token.session_id for token in tokens if token.session_id):
-        if _mark_revoked(device_rules.revocable_by(tokens, session_id), present(), reason):
+        if _mark_revoked(device_rules.revocable_by(tokens, session_id), current_second(), reason):
             session: Any = SimpleLazyObject(partial(_load_revoked, session_id))
             announce(session_revoked, AuthSession, request=request, session=session, reason=str(reason))
             revoked.append(session)

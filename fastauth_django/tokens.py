@@ -170,7 +170,7 @@ def jwk_set() -> dict[str, Any]:
     return {"keys": [jwk]}
 
 
-def present() -> datetime:
+def current_second() -> datetime:
     """Now, in whole seconds, so that a session's row and the ``exp`` of its tokens agree."""
     return timezone.now().replace(microsecond=0)
 
@@ -293,6 +293,10 @@ class AccessToken(SessionToken):
     from_cookie = False
     #: The session's row, once the authentication class has read it.
     session: AuthSession | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the row: a copy in a cache or a task queue must not hold the user's password hash."""
+        return {name: value for name, value in vars(self).items() if name != "session"}
 
     @property
     def lifetime(self) -> timedelta:  # type: ignore[override]

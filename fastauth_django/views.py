@@ -82,10 +82,6 @@ class AuthView(APIView):
     def delivery(self) -> Delivery:
         return self.token_delivery or conf.TOKEN_DELIVERY
 
-    @property
-    def delivers_cookies(self) -> bool:
-        return self.delivery == "cookie"
-
     @sensitive_variables()
     def body(self) -> Mapping[str, Any]:
         """The request's body. Raises a 400 for one that is no object."""
@@ -164,7 +160,7 @@ class ActView(AuthView):
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         forbid_storing(response)
-        if self.delivers_cookies:
+        if self.delivery == "cookie":
             vary_on_cookie(response)
         return response
 
@@ -173,12 +169,12 @@ class ActView(AuthView):
         """The refresh token that a client without cookies sends. Browsers send no body: skip the serializer."""
         return self.read(RefreshSerializer).validated_data.get("refresh_token") if self.body() else None
 
-    def refuse_forgery(self, request: Request, *, token_can_be_sent: bool) -> None:
+    def refuse_forgery(self, request: Request, *, csrf_token_can_be_sent: bool) -> None:
         """Raise ``CsrfFailed`` for a request that another site may have sent, where cookies are to be read or set."""
-        if self.delivers_cookies:
-            fault = csrf.forgery_fault(request, token_can_be_sent=token_can_be_sent)
+        if self.delivery == "cookie":
+            fault = csrf.forgery_fault(request, csrf_token_can_be_sent=csrf_token_can_be_sent)
             if fault is not None:
-                raise csrf.refuse(request, fault)
+                raise csrf.refusal(request, fault)
 
     def sign_in(
         self, request: Request, response: Response, user: AbstractBaseUser, *, remember: bool = False
@@ -194,7 +190,7 @@ class RegisterView(ActView):
 
     @sensitive_variables("validated_data", "attrs", "password")
     def post(self, request: Request) -> Response:
-        self.refuse_forgery(request, token_can_be_sent=False)
+        self.refuse_forgery(request, csrf_token_can_be_sent=False)
         if not conf.SIGN_UP_ENABLED:
             raise SignUpDisabled
         alias = router.db_for_write(AuthSession.user.field.related_model)
@@ -226,7 +222,7 @@ class LoginView(ActView):
     refusals: Refusals = (InvalidCredentials, UserInactive, Throttled)
 
     def post(self, request: Request) -> Response:
-        self.refuse_forgery(request, token_can_be_sent=False)
+        self.refuse_forgery(request, csrf_token_can_be_sent=False)
         user, remember = self.verified_user()
         return self.sign_in(request, Response(), user, remember=remember)
 
@@ -245,8 +241,8 @@ class RefreshView(ActView):
     refusals: Refusals = (RefreshTokenRequired, *sessions.LIVE_SESSION_REFUSALS, RefreshTokenReused, TryAgain)
 
     def post(self, request: Request) -> Response:
-        self.refuse_forgery(request, token_can_be_sent=bool(cookies.refresh_tokens(request)))
-        no_device = leave_to_device(request) if self.delivers_cookies else None
+        self.refuse_forgery(request, csrf_token_can_be_sent=bool(cookies.refresh_tokens(request)))
+        no_device = leave_to_device(request) if self.delivery == "cookie" else None
         presented = self.presented_tokens(request)
         if not presented:
             raise no_device or RefreshTokenRequired()
@@ -258,7 +254,7 @@ class RefreshView(ActView):
     @sensitive_variables()
     def presented_tokens(self, request: Request) -> list[RefreshToken]:
         """The refresh tokens of the request, its cookies first. A function of its own, so the raw ones stay in here."""
-        raw_tokens = cookies.refresh_tokens(request) if self.delivers_cookies else []
+        raw_tokens = cookies.refresh_tokens(request) if self.delivery == "cookie" else []
         if not raw_tokens:
             in_body = self.token_in_body()
             raw_tokens = [in_body] if in_body else []
@@ -272,7 +268,7 @@ class RefreshView(ActView):
         response = super().handle_exception(exc)
         # The refusal is final. If the cookies stayed, the browser would come back with them again and again. The access
         # cookie of a bound session stays, because the browser renews it.
-        if self.delivers_cookies:
+        if self.delivery == "cookie":
             clear = cookies.clear_refresh_cookie if isinstance(exc, DeviceProofRequired) else cookies.clear_auth_cookies
             clear(response)
         return response
@@ -306,7 +302,7 @@ class LogoutView(ActView):
     @sensitive_variables("refresh_token")
     def post(self, request: Request) -> Response:
         carries_cookie = bool(cookies.refresh_tokens(request) or cookies.access_tokens(request))
-        self.refuse_forgery(request, token_can_be_sent=carries_cookie)
+        self.refuse_forgery(request, csrf_token_can_be_sent=carries_cookie)
         refresh_token = self.token_in_body()
         response = Response({"message": _("Logged out")})
         sign_out(request, response, refresh_token=refresh_token, token_delivery=self.delivery)

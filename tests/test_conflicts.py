@@ -169,7 +169,7 @@ class Rows:
         self.done.append(("lock", options))
         return self
 
-    def values(self, *names):
+    def values_list(self, *names, flat):
         return names
 
     def filter(self, **conditions):
@@ -187,7 +187,6 @@ def on(monkeypatch, vendor, skip_locked):
 
     class Features:
         has_select_for_update_skip_locked = skip_locked
-        update_can_self_select = skip_locked
 
     class Connection:
         features = Features
@@ -210,13 +209,18 @@ class TestUpdateUnlessLocked:
             ("update", {"seen": True}),
         ]
 
-    def test_row_is_updated_where_the_database_cannot_skip(self, monkeypatch):
+    @pytest.mark.parametrize("skip_locked", [True, False])
+    def test_rows_are_named_one_by_one_where_the_database_skips_none_in_a_subquery(self, monkeypatch, skip_locked):
         rows = Rows()
-        on(monkeypatch, "mysql", skip_locked=False)
+        on(monkeypatch, "mysql", skip_locked)
 
         update_unless_locked(rows, seen=True)
 
-        assert rows.done == [("update", {"seen": True})]
+        assert rows.done == [
+            ("lock", {"skip_locked": skip_locked}),
+            ("filter", {"pk__in": ["pk"]}),
+            ("update", {"seen": True}),
+        ]
 
     @pytest.mark.parametrize("skip_locked", [True, False])
     def test_race_that_is_lost_is_lost(self, monkeypatch, skip_locked):

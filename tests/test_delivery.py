@@ -10,6 +10,7 @@ import fastauth_django
 from fastauth_django import sign_in, sign_out, update_session_auth_hash
 from fastauth_django.authentication import CookieJWTAuthentication
 from fastauth_django.cookies import CookieTooLarge
+from fastauth_django.exceptions import UserInactive
 from fastauth_django.models import AuthSession
 from tests.clients import ACCESS, REFRESH, Browser
 from tests.reading import (
@@ -277,6 +278,21 @@ def test_update_session_auth_hash_in_json_delivery_returns_the_pair(rf, native_a
     assert pair.as_json()["access_token"]
     assert touches_no_cookie(response)
     assert not holds_token(response)
+
+
+def test_session_that_cannot_be_delivered_costs_none_of_the_old_ones(signed_in, account, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "TOKEN_CLAIMS": lambda user, claims: {**claims, "x": "x" * 5000}}
+    with pytest.raises(CookieTooLarge):
+        set_password_by_form(signed_in, account)
+
+    assert is_alive(session_of(signed_in))
+
+
+def test_user_who_was_deleted_in_this_process_is_refused(rf, account):
+    account.user.delete()
+
+    with pytest.raises(UserInactive):
+        sign_in(rf.post("/"), HttpResponse(), account.user)
 
 
 # --- The package ----------------------------------------------------------------------------------------------------

@@ -333,7 +333,7 @@ def test_ended_session_is_never_written_again(signed_in):
     sessions.revoke(AuthSession.objects.all(), Reason.ENDED)
 
     request = RequestFactory().get("/")
-    successor = sessions.next_generation(stale, request, sessions.present(), generation=1, predecessor=0)
+    successor = sessions.next_generation(stale, request, sessions.current_second(), generation=1, predecessor=0)
 
     assert sessions.put_generation(stale, successor, request) is False
     assert revoked_reason(session) == "ended"

@@ -1,6 +1,7 @@
 """The two kinds of token: what they say, what is refused, and with which keys."""
 
 import json
+import pickle
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from rest_framework_simplejwt.tokens import AccessToken as PlainAccessToken
 from rest_framework_simplejwt.tokens import RefreshToken as PlainRefreshToken
 from rest_framework_simplejwt.views import TokenRefreshView
 
+from fastauth_django.authentication import CookieJWTAuthentication
 from fastauth_django.jwk import public_jwk
 from fastauth_django.models import AuthSession
 from fastauth_django.tokens import AccessToken, RefreshToken, SessionToken, TokenPair, jwk_set, user_id_of
@@ -961,3 +963,17 @@ def test_a_plain_access_token_is_refused(native_app, account):
     native_app.access = str(PlainAccessToken.for_user(account.user))
 
     assert refusal(native_app.get("/private")) == (401, "token_invalid")
+
+
+@pytest.mark.django_db
+def test_a_copy_of_a_token_holds_no_row_of_the_database(signed_in, account):
+    """A project may put ``request.auth`` into a cache or a task queue."""
+    token = AccessToken.read(signed_in.cookie(ACCESS))
+    CookieJWTAuthentication().get_user(token)
+    assert token.session is not None
+
+    copied = pickle.loads(pickle.dumps(token))  # noqa: S301
+
+    assert copied.session is None
+    assert copied.payload == token.payload
+    assert account.user.password not in str(vars(copied))

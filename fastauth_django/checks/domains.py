@@ -31,9 +31,14 @@ def is_public_suffix(domain: str) -> bool:
     return "." not in domain or (suffixes is not None and suffixes.is_public(domain))
 
 
+def knows_public_suffixes() -> bool:
+    """Whether the public suffix list is there to look in."""
+    return _public_suffix_list() is not None
+
+
 def suffix_source() -> str:
     """How :func:`is_public_suffix` knows it, for a message."""
-    if _public_suffix_list() is None:
+    if not knows_public_suffixes():
         return "it has one label; install fastauth-django[check] to look in the public suffix list too"
     return "according to the public suffix list"
 

@@ -451,6 +451,16 @@ PROXY_NOT_COUNTED = Message(
     deploy=True,
 )
 
+# --- Suffixes ------------------------------------------------------------------------------------------------------
+
+SUFFIX_UNCHECKED = Message(
+    "W026",
+    "The public suffix list is not installed, so no check has looked whether anyone can register names under {name!r}. "
+    "If so, strangers get the cookies, or act as whoever visits them.",
+    "Install fastauth-django[check].",
+    deploy=True,
+)
+
 # --- What could not be checked -------------------------------------------------------------------------------------
 
 NOT_CHECKED = Message(

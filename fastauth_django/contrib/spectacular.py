@@ -226,7 +226,7 @@ class RouteSchema(AutoSchema):
 
     @cached_property
     def route(self) -> Route:
-        return routes(in_cookies=self.view.delivers_cookies)[self.described]
+        return routes(in_cookies=self.view.delivery == "cookie")[self.described]
 
     @property
     def for_account(self) -> bool:
@@ -235,7 +235,7 @@ class RouteSchema(AutoSchema):
     @property
     def uses_cookies(self) -> bool:
         """Whether cookies are read and written. In JSON delivery the four acts do neither."""
-        return self.for_account or self.view.delivers_cookies
+        return self.for_account or self.view.delivery == "cookie"
 
     @property
     def refuses_forgery(self) -> bool:

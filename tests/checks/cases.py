@@ -13,6 +13,7 @@ from django.urls import include, path, re_path
 from jwt import algorithms
 
 from fastauth_django import views
+from fastauth_django.checks import domains
 from fastauth_django.device_views import DeviceBindView
 from tests.checks import project
 from tests.checks.running import PRODUCTION, Case, fastauth, json_fastauth, without
@@ -868,6 +869,15 @@ def proxies(count):
     return {"REST_FRAMEWORK": {"DEFAULT_AUTHENTICATION_CLASSES": [COOKIE_CLASS], "NUM_PROXIES": count}}
 
 
+def without_list():
+    """As where ``publicsuffixlist`` is not installed."""
+    return mock.patch.object(domains, "_public_suffix_list", return_value=None)
+
+
+def trusted(origin):
+    return {"CSRF_TRUSTED_ORIGINS": [origin]}
+
+
 DEPLOYMENT = [
     Case(
         "W022", "a cache in each process", cache(LOCMEM), cache("django.core.cache.backends.memcached.PyMemcacheCache")
@@ -881,6 +891,8 @@ DEPLOYMENT = [
         cache("django.core.cache.backends.db.DatabaseCache"),
         {**cache("django.core.cache.backends.db.DatabaseCache"), **NO_LOGIN},
     ),
+    Case("W026", "a domain, and no list to look in", fastauth(COOKIE_DOMAIN="example.com"), fastauth(), without_list),
+    Case("W026", "a wildcard", trusted("https://*.example.com"), trusted("https://app.example.com"), without_list),
     Case("W023", "a header of the proxy's", PROXY_HEADER, {**PROXY_HEADER, **proxies(1)}),
     Case(
         "W023",

@@ -418,7 +418,7 @@ def test_view_that_serves_two_routes_describes_each_as_its_own():
     operations = make_document(path("sessions", Sessions.as_view()))["paths"]["/sessions"]
 
     assert operations["get"]["summary"] == "List the sessions"
-    assert operations["delete"]["summary"] == "End all sessions"
+    assert operations["delete"]["summary"] == "Revoke all sessions"
 
 
 def test_view_of_another_kind_is_the_projects_to_describe():

@@ -1,4 +1,4 @@
-"""The mark that a rotation's answer arrived: what it races with, and that no request ever waits for it."""
+"""The mark that a rotation has arrived: what it races with, and that the request it rides on never waits for it."""
 
 import sqlite3
 import time

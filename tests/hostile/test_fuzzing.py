@@ -360,9 +360,7 @@ def act(do: Any) -> Any:
     """The answer, or None where the configuration is refused."""
     try:
         return do()
-    except (ImproperlyConfigured, CookieError, OverflowError):
-        # CookieError: a name that no cookie may have. OverflowError: a lifetime that ends after the year 9999, which
-        # manage.py check refuses.
+    except (ImproperlyConfigured, CookieError):  # CookieError: a name that no cookie may have.
         return None
 
 

@@ -568,7 +568,7 @@ def session(signed_in):
 
 
 def of_a_pair(session, rf):
-    return TokenPair.for_session(session, sessions.present())
+    return TokenPair.for_session(session, sessions.current_second())
 
 
 def of_a_cookie(session, rf):
@@ -589,7 +589,7 @@ def of_a_serializer(kind):
 
 OBJECTS = {
     "AuthSession": lambda session, rf: session,
-    "AccessToken": lambda session, rf: AccessToken.for_session(session, sessions.present()),
+    "AccessToken": lambda session, rf: AccessToken.for_session(session, sessions.current_second()),
     "AccessToken that was read": lambda session, rf: AccessToken.read(of_a_pair(session, rf).access),
     "RefreshToken that was read": lambda session, rf: RefreshToken.read(of_a_pair(session, rf).refresh),
     "TokenPair": of_a_pair,

@@ -201,6 +201,16 @@ def test_password_stays_as_it_was_when_the_new_pair_cannot_be_sent(signed_in, ac
     assert is_alive(session_of(signed_in))
 
 
+def test_somebody_else_with_the_same_name_and_password_is_not_the_one_who_asks(signed_in, other_account, monkeypatch):
+    """A backend may find another account: by e-mail, or in another case."""
+    monkeypatch.setattr("fastauth_django.serializers.verify_credentials", lambda *args: other_account.user)
+
+    response = change(signed_in)
+
+    assert (response.status_code, list(response.json())) == (400, ["current_password"])
+    assert is_alive(session_of(signed_in))
+
+
 # --- A project's own form, and every other way ----------------------------------------------------------------------
 
 
