@@ -382,12 +382,16 @@ def _mark_seen(session: AuthSession, token: SessionToken) -> None:
     unmarked = isinstance(token, AccessToken) and not session.is_seen and session.is_answer(token.generation)
     if unmarked and not session.is_device_bound and is_due(session.pk, session.generation):
         rows = AuthSession.objects.for_write().unrevoked(pk=session.pk, successor=session.generation, seen=False)
-
-        def mark() -> None:  # Django logs a failure by the function's name, which a partial() does not have.
-            update_unless_locked(rows.filter(generation=session.generation), seen=True)
-
+        as_read = rows.filter(generation=session.generation)
         with suppress(TransactionManagementError):  # The project manages transactions by hand.
-            transaction.on_commit(mark, using=rows.db, robust=True)
+            transaction.on_commit(partial(_write_seen, as_read), using=rows.db)
+
+
+def _write_seen(rows: AuthSessionQuerySet) -> None:
+    try:
+        update_unless_locked(rows, seen=True)
+    except Exception as error:  # A database that takes no writes now is no reason to fail what it could read.
+        log(WARNING, "The answer to a rotation arrived, which could not be noted: %s", error)
 
 
 # --- What a refusal entails ----------------------------------------------------------------------------------------
