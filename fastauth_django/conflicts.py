@@ -83,13 +83,15 @@ def update_unless_locked(rows: QuerySet[Any], **changes: Any) -> None:
             # The lock is the whole database's, and the driver would wait five seconds for it.
             with _without_waiting(connection.connection):
                 rows.update(**changes)
-            return
-        can_skip = connection.features.has_select_for_update_skip_locked
-        with transaction.atomic(using=rows.db):
-            unlocked: Any = rows.select_for_update(skip_locked=can_skip).values_list("pk", flat=True)
-            if connection.vendor != "postgresql":
-                unlocked = list(unlocked)  # MariaDB skips nothing in the subquery of an UPDATE: it waits 50 seconds.
-            rows.filter(pk__in=unlocked).update(**changes)
+        elif connection.features.has_select_for_update_skip_locked:
+            with transaction.atomic(using=rows.db):
+                unlocked: Any = rows.select_for_update(skip_locked=True).values("pk")
+                if connection.vendor != "postgresql":
+                    # In the subquery of an UPDATE MariaDB skips nothing: it waits 50 seconds.
+                    unlocked = [found["pk"] for found in unlocked]
+                rows.filter(pk__in=unlocked).update(**changes)
+        else:
+            rows.update(**changes)
     except OperationalError as error:
         if not is_lost_race(error):
             raise

@@ -275,7 +275,7 @@ def test_a_locked_row_makes_nobody_wait(account, transactions):
         assert patience == 30_000
 
 
-def test_a_process_tries_once_a_minute(account, transactions, django_assert_num_queries):
+def test_a_process_tries_once_a_minute(account, transactions):
     browser = refreshed(account)
     with another_transaction(row()):
         assert is_let_in(browser)
@@ -329,7 +329,6 @@ def test_a_read_only_transaction_is_answered(account):
     assert row().seen is True
 
 
-@pytest.mark.usefixtures("account")
 def test_read_only_database_is_answered(account):
     browser = refreshed(account)
     with connection.cursor() as cursor:
