@@ -1,4 +1,4 @@
-"""``scripts/sabotage`` takes minutes. That its list still fits the code, and its last run the list, is seen at once.
+"""``scripts/sabotage`` takes minutes. This shows at once whether its list still fits the code.
 
 Not in the quick run: who renames a variable has not broken anything, and CI says which sabotage names it.
 """
@@ -10,18 +10,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SABOTAGES = tomllib.loads((ROOT / "tests" / "sabotages.toml").read_text())["sabotage"]
-OUTCOME = (ROOT / "tests" / "sabotages.md").read_text()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda sabotage: sabotage["name"])
-def test_sabotage_fits_the_code_and_was_caught(sabotage):
+def test_sabotage_fits_the_code(sabotage):
     source = (ROOT / "fastauth_django" / sabotage["file"]).read_text()
 
     assert source.count(sabotage["old"]) == 1, "the line was changed: change the sabotage with it"
     compile(source.replace(sabotage["old"], sabotage["new"]), sabotage["file"], "exec")
     assert [path for path in sabotage["tests"] if not (ROOT / path).exists()] == []
-    assert f"| {sabotage['name']} | caught |" in OUTCOME, "run scripts/sabotage --write"
 
 
 def test_no_two_sabotages_share_a_name():
