@@ -107,3 +107,25 @@ def test_the_same_successor_for_ever_lets_a_thief_follow():
 def test_the_grace_of_a_repeated_rotation_lets_a_thief_follow():
     world = World(predecessor_for_ever_in_the_grace, arrives, **{**WITH_THIEF, "rounds": 5})
     assert world.counterexample()
+
+
+def test_in_json_delivery_the_repeated_successor_lets_a_thief_follow():
+    """Known, and decided otherwise: an app shares no jar, so a quick retry gets the successor itself. Who copied its
+    token and asks again within the grace of each of its rotations holds what it holds."""
+    assert World(generation_after, arrives, repeat_successor=True, **WITH_THIEF).counterexample()
+
+
+def test_an_answer_of_its_own_for_each_repetition_would_stop_him():
+    def rule(session, token, now):
+        bought = generation_after(session, token, now)
+        return session.generation + 1 if bought is None else bought
+
+    assert World(rule, arrives, **WITH_THIEF).counterexample() is None
+    assert World(rule, arrives, **HONEST).counterexample() is None
+
+
+def test_a_straggler_of_the_grandparent_inside_the_grace_is_still_reuse():
+    """Known: a tab that refreshes with the cookie that another tab got a moment ago leaves the slowest tab behind."""
+    steps = World(generation_after, arrives, hurried=True, failover=0, crash=False, **HONEST).counterexample()
+    assert steps is not None
+    assert steps[-1] == "server gets 0, answers reuse"
