@@ -169,8 +169,8 @@ class Rows:
         self.done.append(("lock", options))
         return self
 
-    def values_list(self, *names, flat):
-        return names
+    def values(self, *names):
+        return [{name: 7 for name in names}]
 
     def filter(self, **conditions):
         self.done.append(("filter", conditions))
@@ -205,22 +205,29 @@ class TestUpdateUnlessLocked:
 
         assert rows.done == [
             ("lock", {"skip_locked": True}),
-            ("filter", {"pk__in": ("pk",)}),
+            ("filter", {"pk__in": [{"pk": 7}]}),
             ("update", {"seen": True}),
         ]
 
-    @pytest.mark.parametrize("skip_locked", [True, False])
-    def test_rows_are_named_one_by_one_where_the_database_skips_none_in_a_subquery(self, monkeypatch, skip_locked):
+    def test_rows_are_named_one_by_one_where_the_database_skips_none_in_a_subquery(self, monkeypatch):
         rows = Rows()
-        on(monkeypatch, "mysql", skip_locked)
+        on(monkeypatch, "mysql", skip_locked=True)
 
         update_unless_locked(rows, seen=True)
 
         assert rows.done == [
-            ("lock", {"skip_locked": skip_locked}),
-            ("filter", {"pk__in": ["pk"]}),
+            ("lock", {"skip_locked": True}),
+            ("filter", {"pk__in": [7]}),
             ("update", {"seen": True}),
         ]
+
+    def test_row_is_updated_where_the_database_cannot_skip(self, monkeypatch):
+        rows = Rows()
+        on(monkeypatch, "mysql", skip_locked=False)
+
+        update_unless_locked(rows, seen=True)
+
+        assert rows.done == [("update", {"seen": True})]
 
     @pytest.mark.parametrize("skip_locked", [True, False])
     def test_race_that_is_lost_is_lost(self, monkeypatch, skip_locked):
