@@ -170,7 +170,7 @@ class Rows:
         return self
 
     def values(self, *names):
-        return [{name: 7 for name in names}]
+        return [dict.fromkeys(names, 7)]
 
     def filter(self, **conditions):
         self.done.append(("filter", conditions))
