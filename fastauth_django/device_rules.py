@@ -77,14 +77,14 @@ def revocable_by(tokens: Collection[SessionToken], session_id: UUID) -> AuthSess
     Only a token of its device, which has not expired, may revoke a bound session. Every other token is a copy, and a
     thief could sign the owner out with it for as long as the session lives.
     """
-    session = AuthSession.objects.for_write().unrevoked(pk=session_id)
     # Two more count: one that was on its way when the binding became final, and one from a host whose clock is behind.
     moment_ago = current_second() - timedelta(seconds=conf.REFRESH_GRACE)
+    unless_bound = [Q(device_bound_at=None) | Q(device_bound_at__gte=moment_ago)]
     for token in tokens:
         of_a_device = isinstance(token, AccessToken) and token.key_thumbprint is not None
         if token.session_id == session_id and of_a_device and token["exp"] > epoch(moment_ago):
-            return session
-    return session.filter(Q(device_bound_at=None) | Q(device_bound_at__gte=moment_ago))
+            unless_bound = []
+    return AuthSession.objects.for_write().unrevoked(*unless_bound, pk=session_id)
 
 
 def report_copied_refresh_token(session: AuthSession, request: HttpRequest) -> None:

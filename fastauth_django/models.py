@@ -30,9 +30,9 @@ class AuthSessionQuerySet(models.QuerySet["AuthSession"]):
         """Sessions that are neither revoked nor expired."""
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
 
-    def unrevoked(self, **conditions: Any) -> AuthSessionQuerySet:
+    def unrevoked(self, *conditions: models.Q, **values: Any) -> AuthSessionQuerySet:
         """Use it for every UPDATE: a revoked session is never written again, so nothing revives it."""
-        return self.filter(revoked_at=None, **conditions)
+        return self.filter(*conditions, revoked_at=None, **values)
 
 
 class AuthSessionManager(models.Manager["AuthSession"]):

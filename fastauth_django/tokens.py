@@ -28,7 +28,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from .conf import conf
 from .exceptions import TokenExpired, TokenInvalid
-from .jwk import public_jwk
+from .jwk import examined_secret, public_jwk
 
 if TYPE_CHECKING:
     from .models import AuthSession
@@ -75,6 +75,16 @@ class FallbackTokenBackend(TokenBackend):
         if self.algorithm.startswith("HS"):
             return None
         return public_jwk(self.algorithm, self.prepared_signing_key)
+
+    def get_verifying_key(self, token: Any) -> Any:
+        """The key to verify ``token`` with. Those of ``SECRET_KEY_FALLBACKS`` come after it."""
+        if self.algorithm.startswith("HS"):
+            return self.examined_secret
+        return super().get_verifying_key(token)
+
+    @cached_property
+    def examined_secret(self) -> Any:
+        return examined_secret(self.algorithm, self.prepared_signing_key)
 
     @sensitive_variables()
     def decode(self, token: Any, verify: bool = True, *, verify_exp: bool = True) -> dict[str, Any]:

@@ -1,9 +1,5 @@
-import sys
-
-from django.dispatch import receiver
 from django.urls import include, path
 
-from fastauth_django.signals import refresh_token_reused
 from tests.browser.site import views
 
 urlpatterns = [
@@ -12,9 +8,3 @@ urlpatterns = [
     path("page", views.page),
     path("callback", views.callback),
 ]
-
-
-@receiver(refresh_token_reused)
-def tell(same_client, age, **kwargs):
-    """For tests, which read what this process wrote."""
-    print(f"reused: same_client={same_client} age={age}", file=sys.stderr, flush=True)
