@@ -20,7 +20,7 @@ def token_id(browser) -> str:
 
 
 @CROWDS
-def test_tabs_that_refresh_at_once_all_get_the_same_successor(crowd, account, settings, tabs, rounds):
+def test_of_tabs_that_refresh_at_once_one_gets_the_successor_and_all_are_let_in(crowd, account, settings, tabs, rounds):
     settings.FASTAUTH = {**settings.FASTAUTH, "REFRESH_GRACE": 60}  # for a busy machine
     browser = new_session(account)
     for generation in range(1, rounds + 1):
@@ -29,10 +29,11 @@ def test_tabs_that_refresh_at_once_all_get_the_same_successor(crowd, account, se
         statuses = crowd.race(*[partial(refresh, tab) for tab in clones])
 
         assert statuses == [200] * tabs
-        assert len({token_id(tab) for tab in clones}) == 1
+        # The tabs of a browser share one jar: the successor is in it, whichever tab got it.
+        [winner] = [tab for tab in clones if token_id(tab) != token_id(browser)]
         assert AuthSession.objects.get().generation == generation
         assert all(is_let_in(tab) for tab in clones)
-        browser = clones[-1]
+        browser = winner
 
 
 @CROWDS
@@ -55,6 +56,7 @@ def test_predecessor_after_the_grace_ends_this_session_alone(crowd, account, clo
     elsewhere, browser = new_session(account), new_session(account)
     thief = browser.clone()
     assert refresh(browser) == 200
+    assert is_let_in(browser)
     clock.shift(timedelta(seconds=11))
 
     statuses = crowd.race(*[partial(refresh, thief.clone()) for _thief in range(10)])
@@ -77,17 +79,19 @@ def test_grandparent_within_the_grace_ends_this_session_alone(crowd, account, cl
 
 
 def test_thief_racing_the_owner_never_outlives_the_next_refresh_of_both(crowd, account, clock):
-    """Inside the grace both get the same successor; the moment that two of them part ways, the session ends."""
+    """One of them gets the successor, the other an access token. The next refresh of whoever was slower is reuse."""
     for _round in range(10):
         browser = new_session(account)
         thief = browser.clone()
         assert crowd.race(partial(refresh, browser), partial(refresh, thief)) == [200, 200]
-        clock.shift(timedelta(seconds=30))
-        assert refresh(thief) == 200
+        assert is_let_in(browser)
+        assert is_let_in(thief)
         clock.shift(timedelta(seconds=30))
 
-        assert refresh(browser) == 401
+        statuses = [refresh(thief), refresh(browser)]
 
+        assert statuses in ([200, 401], [401, 401])
+        assert AuthSession.objects.latest("pk").revoked_reason == "reuse"
         assert not is_signed_in(browser, thief)
 
 
