@@ -34,11 +34,11 @@ class Budget(NamedTuple):
 
 
 BUDGETS = [
-    Budget("fastauth", "protected", REFERENCE, 1, {"sqlite": 0.85, "postgres": 0.95}),
+    Budget("fastauth", "protected", REFERENCE, 1, {"sqlite": 0.75, "postgres": 0.92}),
     Budget("fastauth_stateless", "protected", REFERENCE, 0, {"sqlite": 0.50, "postgres": 0.40}),
-    Budget("fastauth", "refresh", REFERENCE, 2, {"sqlite": 0.45, "postgres": 0.35}),
-    Budget("fastauth", "sign_in", "dj_rest_auth", 3, {"sqlite": 1.0, "postgres": 1.1}),
-    Budget("fastauth", "sign_out", REFERENCE, 2, {"sqlite": 0.5, "postgres": 0.35}),
+    Budget("fastauth", "refresh", REFERENCE, 2, {"sqlite": 0.40, "postgres": 0.38}),
+    Budget("fastauth", "sign_in", "dj_rest_auth", 3, {"sqlite": 1.10, "postgres": 1.15}),
+    Budget("fastauth", "sign_out", REFERENCE, 2, {"sqlite": 0.50, "postgres": 0.45}),
 ]
 
 

@@ -420,6 +420,7 @@ def _act_on(refusal: APIException, request: HttpRequest) -> None:
         _revoke_reused(refusal.session, request)
     elif isinstance(refusal, SessionBehind):
         revoke(AuthSession.objects.for_write().filter(pk=refusal.session.pk), Reason.BEHIND, request)
+        log(WARNING, "The row of session %s was far behind its token, and was revoked: a backup?", refusal.session.pk)
     elif isinstance(refusal, DeviceProofRequired):
         device_rules.report_copied_refresh_token(refusal.session, request)
 
