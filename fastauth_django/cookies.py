@@ -131,13 +131,15 @@ def former_cookie(old: FormerCookie) -> CookieSpec:
 def set_auth_cookies(response: HttpResponseBase, issued: IssuedTokens) -> None:
     """Deliver ``issued`` in cookies, each as long-lived as its token, and clear the former ones.
 
-    Without a refresh token in ``issued``, the refresh cookie in the browser stays as it is.
+    Without a refresh token in ``issued``, the refresh cookie in the browser stays as it is. It may be a former one.
     """
     access, refresh = auth_cookies()
     access.put(response, issued.access, issued.access_max_age)
     if isinstance(issued, TokenPair):
         refresh.put(response, issued.refresh, issued.refresh_max_age)
-    _clear_former(response)
+        _clear_former(response)
+    else:
+        forbid_storing(response)
 
 
 def set_bound_access_cookie(response: HttpResponseBase, token: AccessToken) -> None:

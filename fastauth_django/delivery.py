@@ -59,10 +59,11 @@ def sign_in(
     delivery = token_delivery or conf.TOKEN_DELIVERY
     carried = carried_tokens(http_request) if delivery == "cookie" else []
     with unless_deleted(user):
+        if delivery == "cookie":
+            take_over_django_session(http_request, user)  # First: a store that is down must leave no session behind.
         pair = _start(user, http_request, response, delivery, remember=remember, replacing=carried)
         if delivery == "cookie":
             csrf.give_token(http_request)
-            take_over_django_session(http_request, user)
         # Django's own receiver writes last_login; under REPEATABLE READ two sign-ins of one user collide there.
         until_not_lost(
             lambda: user_logged_in.send(sender=user.__class__, request=http_request, user=user),
@@ -93,9 +94,11 @@ def sign_out(
     if (token_delivery or conf.TOKEN_DELIVERY) == "cookie":
         tokens += carried_tokens(http_request)
         cookies.clear_auth_cookies(response)
-        end_django_session(http_request)
     revoked = sessions.revoke_by(tokens, Reason.SIGNED_OUT, http_request)
     announce_signed_out(http_request, revoked)
+    if (token_delivery or conf.TOKEN_DELIVERY) == "cookie":
+        # At the end: receivers may look into it, and a store that is down must not keep the cookies' session alive.
+        end_django_session(http_request)
     return revoked
 
 
@@ -177,7 +180,7 @@ def announce_signed_out(request: HttpRequest, revoked: Sequence[AuthSession]) ->
         revoked = list({session.user_id: session for session in revoked}.values())
     for session in revoked:
         user = SimpleLazyObject(partial(_user_of, session))
-        announce(user_logged_out, get_user_model(), request=request, user=user)
+        announce(user_logged_out, get_user_model(), savepoint=False, request=request, user=user)
 
 
 def _user_of(session: AuthSession) -> AbstractBaseUser | None:

@@ -81,6 +81,7 @@ class Visitor:
         self._earlier_user = getattr(request, "user", None)
         self._earlier_auser = getattr(request, "auser", None)
         self._user: User | None = None
+        self._session: AuthSession | None = None  # the cookie's, once it was looked up
         self._page_may_be_cached = False
         self._signed_out = False
         self._request.user = LazyUser(self)
@@ -121,6 +122,7 @@ class Visitor:
             csrf.refusal(self._request, fault)  # Only for the log. The view decides what anonymous visitors get.
             return None
         user, token = authenticated
+        self._session = token.session
         sessions.remember_session(self._request, token.session)
         return cast("User", user)
 
@@ -147,32 +149,34 @@ class Visitor:
     def changed_password(self, response: HttpResponseBase) -> bool:
         """Whether the view called Django's ``update_session_auth_hash`` for the cookie's user.
 
-        That function writes the new hash into Django's session, where nothing but a sign-in of Django's writes it. A
-        view that signed somebody in or out has said itself who is signed in now.
+        That function writes the new hash into Django's session, where nothing but a sign-in of Django's writes it.
         """
         session = getattr(self._request, "session", None)
         return (
-            session is not None
+            self._session is not None
+            and session is not None
+            and session.accessed  # Otherwise to look into it would be a query.
             and session.modified
-            and sessions.session_of(self._request) is not None
             and HASH_SESSION_KEY in session
             and SESSION_KEY not in session
-            and not self._signed_out
-            and cookies.refresh_cookie().name not in response.cookies
         )
 
     def stay_signed_in(self, response: HttpResponseBase) -> None:
         """Do for the cookie's session what ``update_session_auth_hash`` does for Django's.
 
-        The database has to hold that password, or the view's transaction was rolled back. A copy of the session dies,
-        also one that holds a slow request open: :func:`update_session_auth_hash` gives it nothing.
+        The hash has to be new, and the database has to hold it: a view's transaction may have been rolled back. A view
+        that signed somebody in or out has said itself who is signed in now. A copy of the session dies, also one that
+        holds a slow request open: :func:`update_session_auth_hash` gives it nothing.
         """
         new_hash = self._request.session.pop(HASH_SESSION_KEY)
         if not list(self._request.session.keys()):
             self._request.session.flush()
-        before = sessions.session_of(self._request)
+        before = self._session
+        said_itself = self._signed_out or cookies.refresh_cookie().name in response.cookies
+        if before is None or said_itself or constant_time_compare(before.auth_hash, new_hash):
+            return
         users = get_user_model()._base_manager.using(router.db_for_write(get_user_model()))
-        user = None if before is None else users.filter(pk=before.user_id, is_active=True).first()
+        user = users.filter(pk=before.user_id, is_active=True).first()
         if user is not None and constant_time_compare(user.get_session_auth_hash(), new_hash):
             update_session_auth_hash(self._request, response, user, token_delivery="cookie")  # noqa: S106
 

@@ -16,7 +16,11 @@ class PrimaryRouter:
     """A router that says nothing, except inside of :func:`read_from_primary`."""
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
-        return router.db_for_write(model, **hints) if _from_primary.get() else None
+        if not _from_primary.get():
+            return None
+        primary = router.db_for_write(model, **hints)
+        # A table that the project only reads, in a database of others, is not there.
+        return primary if router.allow_migrate_model(primary, model) else None
 
 
 @contextmanager

@@ -315,7 +315,7 @@ def generation_after(session: AuthSession, token: RefreshToken, now: datetime) -
             return session.generation + 1
     if ahead < 0:
         raise RefreshTokenReused(session)
-    if sum(divmod(ahead, NEVER_GIVEN_OUT)) > MOST_LOST_BY_STANDBY:
+    if max(divmod(ahead, NEVER_GIVEN_OUT)) > MOST_LOST_BY_STANDBY:
         raise SessionBehind(session)
     return token.generation + NEVER_GIVEN_OUT
 

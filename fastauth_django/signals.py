@@ -28,9 +28,10 @@ database is asked for them when a receiver looks at them.
 """
 
 import logging
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
+from django.db import connections, transaction
 from django.dispatch import Signal
 
 user_signed_up = Signal()
@@ -43,9 +44,19 @@ device_proof_failed = Signal()
 logger = logging.getLogger("fastauth_django.security")
 
 
-def announce(signal: Signal, sender: type, **about: Any) -> None:
-    """Send ``signal`` of something that is done. A receiver that raises changes neither that nor the answer."""
-    with suppress(Exception):  # Of a handler of the project's logging, to which Django reports the receiver's error.
+def announce(signal: Signal, sender: type, *, savepoint: bool = True, **about: Any) -> None:
+    """Send ``signal`` of something that is done. A receiver that raises changes neither that nor the answer.
+
+    In a transaction it runs in a savepoint, so that a query of a receiver that fails does not break what is done there.
+    A sign-out needs none: it is not done in a transaction of ours.
+    """
+    if not signal.has_listeners(sender):
+        return
+    # Suppressed is what a handler of the project's logging raises, to which Django reports the receiver's error.
+    with suppress(Exception), ExitStack() as stack:
+        for connection in connections.all(initialized_only=True):
+            if savepoint and connection.in_atomic_block:
+                stack.enter_context(transaction.atomic(using=connection.alias))
         signal.send_robust(sender, **about)
 
 

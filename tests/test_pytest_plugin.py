@@ -100,12 +100,12 @@ def test_coverage_sees_every_line_of_the_package(pytester, run):
     """A plugin that imported the package would have its first lines run before coverage is measured."""
     pytester.makeini("[pytest]\nDJANGO_SETTINGS_MODULE = project_settings")
     pytester.makepyfile(project_settings=SETTINGS)
-    pytester.makepyfile("def test_it(): import fastauth_django.apps, fastauth_django.signals")
+    pytester.makepyfile("def test_it(): import fastauth_django.apps, fastauth_django.contrib")
 
     result = run("--cov=fastauth_django", "--cov-report=term")
 
     result.assert_outcomes(passed=1)
-    result.stdout.re_match_lines([r".*fastauth_django/signals\.py +\d+ +0 +100%"])
+    result.stdout.re_match_lines([r".*fastauth_django/contrib/__init__\.py +\d+ +0 +100%"])
 
 
 def test_plugin_can_be_switched_off(pytester, run):

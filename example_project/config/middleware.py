@@ -34,6 +34,7 @@ class ShowSetCookie:
         token = getattr(request, "auth", None)
         if token is not None and "exp" in token:
             response.headers["X-Demo-Expires-In"] = str(max(0, int(token["exp"] - time.time())))
-            if getattr(token, "of_device", False):
+            session = getattr(token, "session", None)
+            if session is not None and session.is_device_bound and token.key_thumbprint is not None:
                 response.headers["X-Demo-Renewed-At"] = f"{token['iat']} {token['jti'][:8]}"
         return response

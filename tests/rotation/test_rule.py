@@ -41,10 +41,11 @@ OLD = Row(5, None, None)
         (JUMPED, 1, RefreshTokenReused),
         (JUMPED, 3, RefreshTokenReused),
         (JUMPED._replace(fresh=False), 2, 1003),
-        # A second failover lost the jump, and a rotation at most besides.
+        # A second failover lost the jump, and two rotations at most besides.
         (ONCE, 1001, 2001),
         (ONCE, 1002, 2002),
-        (ONCE, 1003, SessionBehind),
+        (ONCE, 1003, 2003),
+        (ONCE, 1004, SessionBehind),
         # An older process rotated: the columns say nothing.
         (OLD, 5, 6),
         (OLD, 4, None),

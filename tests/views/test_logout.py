@@ -68,6 +68,7 @@ def test_second_sign_out_costs_one_query_too(signed_in, django_assert_num_querie
         logout(copy)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_receivers_who_look_at_session_and_user_cost_one_more(signed_in, account, django_assert_num_queries):
     session = session_of(signed_in)
     seen = []
