@@ -2,9 +2,11 @@
 
 import pytest
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 
-from tests.factories import sign_up_data
+from fastauth_django.models import AuthSession
+from tests.factories import PASSWORD, sign_up_data
 from tests.test_middleware import BESIDE_DJANGO
 
 pytestmark = pytest.mark.django_db
@@ -118,3 +120,38 @@ def test_project_without_sessions_has_none_to_take_over(browser, account, settin
 
     assert browser.sign_in(account).status_code == 200
     assert browser.post("/auth/logout").status_code == 200
+
+
+def test_store_that_is_down_keeps_no_session_alive_at_a_sign_out(signed_in, cart, monkeypatch, caplog):
+    def down(store):
+        raise ConnectionError("the store is away")
+
+    monkeypatch.setattr(SessionStore, "flush", down)
+    copy = signed_in.clone()
+
+    assert signed_in.post("/auth/logout").status_code == 200
+
+    assert copy.get("/private").status_code == 401
+    assert "could not be flushed" in caplog.text
+
+
+def test_store_that_is_down_leaves_no_session_behind_at_a_sign_in(browser, account, cart, monkeypatch):
+    def down(store):
+        raise ConnectionError("the store is away")
+
+    monkeypatch.setattr(SessionStore, "cycle_key", down)
+    with pytest.raises(ConnectionError):
+        browser.sign_in(account)
+
+    assert not AuthSession.objects.exists()
+
+
+def test_session_of_the_same_user_and_an_older_password_is_flushed(browser, account):
+    browser.force_login(account.user)
+    key = browser.session.session_key
+    account.user.set_password(PASSWORD)
+    account.user.save()
+
+    browser.sign_in(account)
+
+    assert not Session.objects.filter(session_key=key).exists()

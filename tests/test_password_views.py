@@ -78,6 +78,11 @@ def slow(request):
     return set_password(request)
 
 
+def keep_a_cart(request):
+    request.session["cart"] = [request.user.pk is not None]
+    return HttpResponse("done")
+
+
 def of_somebody_else(request):
     other = get_user_model()._default_manager.exclude(pk=request.user.pk).get()
     other.set_password(NEW_PASSWORD)
@@ -95,6 +100,7 @@ urlpatterns = [
     path("rolled-back", login_required(fail_after_setting_password)),
     path("only-sets", login_required(only_set_password)),
     path("signs-in", login_required(sign_in_too)),
+    path("keeps-a-cart", keep_a_cart),
     path("slow", login_required(slow)),
     path("logs-in", login_required(log_in_too)),
     path("of-somebody-else", login_required(of_somebody_else)),
@@ -234,3 +240,18 @@ def test_forged_request_gets_no_new_session(signed_in):
     assert not sets_cookies(response)
     assert session_of(signed_in).pk.hex in AuthSession.objects.live().get().pk.hex
     assert signed_in.cookie(REFRESH)
+
+
+@pytest.mark.parametrize("left_over", ["the present hash", "an old hash"])
+def test_hash_that_was_left_in_the_session_re_issues_nothing(signed_in, account, left_over):
+    """A view may have called Django's function before, where nobody took the hash away."""
+    session = signed_in.session
+    current = account.user.get_session_auth_hash()
+    session["_auth_user_hash"] = current if left_over == "the present hash" else "0" * len(current)
+    session.save()
+    before = session_of(signed_in)
+
+    response = signed_in.post("/keeps-a-cart")
+
+    assert not sets_cookies(response)
+    assert AuthSession.objects.live().get() == before

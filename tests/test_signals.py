@@ -9,7 +9,7 @@ from fastauth_django import signals
 from fastauth_django.models import AuthSession
 from fastauth_django.tokens import RefreshToken
 from tests.clients import ACCESS, REFRESH, Browser
-from tests.factories import sign_up_data
+from tests.factories import PASSWORD, sign_up_data
 from tests.reading import clears_cookies, is_alive, listening, session_of, sets_cookies, touches_no_cookie
 
 pytestmark = pytest.mark.django_db
@@ -208,3 +208,21 @@ def test_receiver_of_a_sign_in_that_fails_keeps_the_tokens_from_the_client(brows
 
     assert response.status_code == 500
     assert touches_no_cookie(response)
+
+
+def test_query_of_a_receiver_that_fails_does_not_break_the_transaction(signed_in, account):
+    """A new password is written in a transaction, in which the end of each session is announced."""
+
+    def fail(**kwargs):
+        AuthSession.objects.create(pk=kwargs["session"].pk, user=kwargs["session"].user)
+
+    signals.session_revoked.connect(fail)
+    try:
+        body = {"current_password": PASSWORD, "new_password": "another horse battery 8"}
+        response = signed_in.post("/auth/account/change-password", body, format="json")
+    finally:
+        signals.session_revoked.disconnect(fail)
+
+    assert response.status_code == 200
+    account.user.refresh_from_db()
+    assert account.user.check_password("another horse battery 8")

@@ -1048,3 +1048,21 @@ def test_first_fault_is_told_when_all_cookies_are_garbage(clock, browser, signed
     response = refresh_with(browser, signed_in.cookie(REFRESH), "garbage")
 
     assert response.json()["code"] == "token_expired"
+
+
+def test_answer_with_an_access_cookie_alone_clears_no_former_cookie(clock, browser, account, settings):
+    """The refresh cookie in the jar may be the former one: the answer that would have replaced it was lost."""
+    browser.sign_in(account)
+    settings.FASTAUTH = {
+        **settings.FASTAUTH,
+        "COOKIE_PATH_REFRESH": "/auth/",
+        "COOKIE_FORMER": [{"name": REFRESH, "path": "/"}],
+    }
+    retry = browser.clone()
+    browser.refresh()
+
+    response = retry.refresh()
+
+    assert response.status_code == 200
+    assert set(response.cookies) == {ACCESS}
+    assert response["Cache-Control"] == "no-store"
