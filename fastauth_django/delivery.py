@@ -90,13 +90,14 @@ def sign_out(
     :param token_delivery: as for :func:`sign_in`. In JSON delivery cookies are neither read nor cleared.
     """
     http_request = _http_request(request)
+    delivery = token_delivery or conf.TOKEN_DELIVERY
     tokens = [*_bearer_tokens(http_request), *_read(RefreshToken, [refresh_token] if refresh_token else [])]
-    if (token_delivery or conf.TOKEN_DELIVERY) == "cookie":
+    if delivery == "cookie":
         tokens += carried_tokens(http_request)
         cookies.clear_auth_cookies(response)
     revoked = sessions.revoke_by(tokens, Reason.SIGNED_OUT, http_request)
     announce_signed_out(http_request, revoked)
-    if (token_delivery or conf.TOKEN_DELIVERY) == "cookie":
+    if delivery == "cookie":
         # At the end: receivers may look into it, and a store that is down must not keep the cookies' session alive.
         end_django_session(http_request)
     return revoked

@@ -448,9 +448,11 @@ def revoke(sessions: QuerySet[AuthSession], reason: str, request: HttpRequest | 
     Returns them. Two requests that revoke the same session at the same moment may both send the signal.
     """
     revoking = list(sessions.filter(revoked_at=None).select_related("user"))
+    if not revoking:
+        return []
     now = current_second()
     unrevoked = AuthSession.objects.for_write().unrevoked(pk__in=[session.pk for session in revoking])
-    if not revoking or not _mark_revoked(unrevoked, now, reason):
+    if not _mark_revoked(unrevoked, now, reason):
         return []
     for session in revoking:
         session.revoked_at, session.revoked_reason = now, str(reason)
