@@ -365,14 +365,12 @@ class ChangePasswordView(AccountView):
         response = Response()
 
         @sensitive_variables()
-        def change() -> TokenPair:
-            with transaction.atomic(using=router.db_for_write(user.__class__)):
-                user.set_password(new_password)
-                user.save(update_fields=["password"])
-                return start_anew(request, response, user, token_delivery=delivery)
+        def change() -> None:
+            user.set_password(new_password)
+            user.save(update_fields=["password"])
 
         with unless_deleted(user):
-            pair = until_not_lost(change, using=router.db_for_write(user.__class__))
+            pair = start_anew(request, response, user, change, token_delivery=delivery)
         return self.answer(response, pair, delivery, user=user)
 
 
@@ -380,7 +378,7 @@ class SessionListView(AccountView):
     """The user's devices, last used first."""
 
     def get(self, request: Request) -> Response:
-        live = AuthSession.objects.for_write().live().filter(user_id=request.user.pk).order_by("-rotated_at", "-id")
+        live = sessions.live_rows(self.user).order_by("-rotated_at", "-id")
         return Response(SessionSerializer(live, many=True, context={"request": request}).data)
 
 
@@ -407,7 +405,7 @@ class SessionView(RevokeSessionsView):
             wanted = UUID(session_id)
         except ValueError:
             raise NotFound from None
-        own = AuthSession.objects.for_write().live().filter(user_id=request.user.pk, pk=wanted)
+        own = sessions.live_rows(self.user).filter(pk=wanted)
         if not own.exists():
             raise NotFound
         return self.revoke(request, own, _("Session ended"))
@@ -424,7 +422,7 @@ class AllSessionsView(RevokeSessionsView):
     def delete(self, request: Request) -> Response:
         query = self.Query(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        revoking = AuthSession.objects.for_write().live().filter(user_id=request.user.pk)
+        revoking = sessions.live_rows(self.user)
         if query.validated_data["keep_current"]:
             revoking = revoking.exclude(pk__in=[_current_session_id(request)])
         return self.revoke(request, revoking, _("Sessions ended"))
