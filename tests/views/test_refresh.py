@@ -139,17 +139,16 @@ def test_json_view_never_reads_a_refresh_cookie(signed_in):
 
 def test_json_view_takes_no_token_that_was_delivered_in_a_cookie(clock, signed_in):
     """Or who copied the cookie would get, inside the grace, the successor that a second tab does not get."""
-    thief = NativeApp()
-    thief.refresh_token = signed_in.cookie(REFRESH)
+    thief, stolen = NativeApp(), {"refresh_token": signed_in.cookie(REFRESH)}
     signed_in.refresh()
     clock.shift(4)
 
-    response = thief.refresh()
+    response = thief.post("/app/refresh", stolen, format="json")
 
     assert (response.status_code, response.json()["code"]) == (401, "token_invalid")
     assert not holds_token(response)
     assert signed_in.refresh().status_code == 200
-    assert thief.refresh().json()["code"] == "refresh_token_reused"
+    assert thief.post("/app/refresh", stolen, format="json").json()["code"] == "refresh_token_reused"
 
 
 def test_token_in_the_body_of_a_cookie_view_leaves_in_cookies(signed_in):
