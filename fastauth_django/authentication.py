@@ -37,8 +37,8 @@ class CookieJWTAuthentication(JWTAuthentication):
     @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[Any, AccessToken] | None:
         vary_on_credentials(request)
-        header_first = conf.TOKEN_DELIVERY != "cookie"
-        by_header = self.authenticate_by_header(request) if header_first else None
+        delivery = conf.TOKEN_DELIVERY
+        by_header = self.authenticate_by_header(request) if delivery == "json" else None
         by_cookie = None if by_header else self.authenticate_by_cookie(request)
         fault = None if by_cookie is None else csrf.forgery_fault(request)
         if fault is not None:
