@@ -1,4 +1,4 @@
-"""REST framework authentication: the access cookie first, then ``Authorization: Bearer``."""
+"""REST framework authentication: by the access cookie or ``Authorization: Bearer``."""
 
 from __future__ import annotations
 
@@ -27,29 +27,36 @@ class CookieJWTAuthentication(JWTAuthentication):
         Cookie: access_token=<token>
         Authorization: Bearer <token>
 
-    A stale cookie is forgiven: the request goes on as anonymous, so that public views keep working. A client sends a
-    header on purpose, so a bad one is a 401. A forged request that carries a good cookie is a 403. One query reads the
-    session and its user, so signing out, revoking and a password change take effect at once.
+    Where ``TOKEN_DELIVERY`` is ``"json"`` a header counts first: clients there have a token of their own, and a
+    cookie that a sibling subdomain has planted must not make them somebody else. A stale cookie is forgiven: the
+    request goes on as anonymous, so that public views keep working. A client sends a header on purpose, so a bad
+    one is a 401. A forged request that carries a good cookie is a 403. One query reads the session and its user, so
+    signing out, revoking and a password change take effect at once.
     """
 
     @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[Any, AccessToken] | None:
         vary_on_credentials(request)
-        by_cookie = self.authenticate_by_cookie(request)
+        delivery = conf.TOKEN_DELIVERY
+        by_header = self.authenticate_by_header(request) if delivery == "json" else None
+        by_cookie = None if by_header else self.authenticate_by_cookie(request)
         fault = None if by_cookie is None else csrf.forgery_fault(request)
         if fault is not None:
             by_cookie = None
-        try:
-            by_header = super().authenticate(request) if by_cookie is None else None
-        except AuthenticationFailed as refusal:
-            remember_refusal(request, refusal)
-            raise
-        authenticated = by_cookie or cast("tuple[Any, AccessToken] | None", by_header)
+        authenticated = by_header or by_cookie or self.authenticate_by_header(request)
         if authenticated is None and fault is not None:
             raise csrf.refusal(request, fault)
         if authenticated is not None:
             sessions.remember_session(request, authenticated[1].session)
         return authenticated
+
+    def authenticate_by_header(self, request: Request) -> tuple[Any, AccessToken] | None:
+        """The user and the token of ``Authorization: Bearer``, or None without it. Raises the refusal of a bad one."""
+        try:
+            return cast("tuple[Any, AccessToken] | None", super().authenticate(request))
+        except AuthenticationFailed as refusal:
+            remember_refusal(request, refusal)
+            raise
 
     def authenticate_by_cookie(self, request: HttpRequest) -> tuple[Any, AccessToken] | None:
         """The user and the token of the first access cookie that is good, or None.

@@ -8,7 +8,7 @@ from django.utils.cache import patch_vary_headers
 
 
 def forbid_storing(response: HttpResponseBase) -> None:
-    """Keep an answer that holds, sets or clears tokens out of every cache (RFC 6749, section 5.1)."""
+    """Keep an answer out of every cache: it holds, sets or clears tokens (RFC 6749, section 5.1), or is private."""
     response.headers["Cache-Control"] = "no-store"
 
 

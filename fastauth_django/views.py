@@ -78,6 +78,12 @@ class AuthView(APIView):
             view = transaction.non_atomic_requests(using=alias)(view)
         return view
 
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Every answer of these routes is one visitor's, refusals too: a cache that ignores ``Vary`` must keep none."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        forbid_storing(response)
+        return response
+
     @property
     def delivery(self) -> Delivery:
         return self.token_delivery or conf.TOKEN_DELIVERY
@@ -149,17 +155,13 @@ class AuthView(APIView):
 
 
 class ActView(AuthView):
-    """Signing in, signing up, refreshing, signing out: open to anyone, and no stale cookie gets the request refused.
-
-    An answer of these views sets or clears cookies, or holds tokens, so none may be stored.
-    """
+    """Signing in, signing up, refreshing, signing out: open to anyone, and no stale cookie gets the request refused."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        forbid_storing(response)
         if self.delivery == "cookie":
             vary_on_cookie(response)
         return response

@@ -78,6 +78,38 @@ def test_a_good_cookie_makes_a_bad_header_irrelevant(signed_in, header):
     assert signed_in.get("/private", HTTP_AUTHORIZATION=header).status_code == 200
 
 
+class TestJSONDelivery:
+    """A client has a token of its own there. A cookie may be one that a sibling subdomain has planted."""
+
+    @pytest.fixture(autouse=True)
+    def _json(self, settings, signed_in, other_token):
+        settings.FASTAUTH = {**settings.FASTAUTH, "TOKEN_DELIVERY": "json"}
+
+    @pytest.mark.parametrize("method", ["get", "post"])
+    def test_the_header_counts_before_a_planted_cookie(self, signed_in, other_account, other_token, method):
+        response = getattr(signed_in, method)("/private", **bearer(other_token), HTTP_ORIGIN="http://testserver")
+
+        assert response.data["user"] == other_account.user.get_username()
+
+    @pytest.mark.parametrize("path", ["/auth/me", "/auth/sessions"])
+    def test_on_the_account_routes_too(self, signed_in, other_account, other_token, path):
+        data = signed_in.get(path, **bearer(other_token)).json()
+
+        assert data == Browser().get(path, **bearer(other_token)).json()
+
+    @pytest.mark.parametrize("header", ["Bearer garbage", "Bearer a b"])
+    def test_no_cookie_stands_in_for_a_bad_header(self, signed_in, header):
+        """Or a client whose token has expired would go on as whoever planted the cookie."""
+        assert signed_in.get("/private", HTTP_AUTHORIZATION=header).status_code == 401
+
+    @pytest.mark.parametrize("headers", [{}, {"HTTP_AUTHORIZATION": "Basic YTpi"}], ids=["no header", "Basic"])
+    def test_without_a_token_in_the_header_the_cookie_counts(self, signed_in, account, headers):
+        assert signed_in.get("/private", **headers).data == {"user": account.user.get_username()}
+
+    def test_and_may_act_only_where_the_csrf_rule_lets_it(self, signed_in):
+        assert signed_in.post("/private", **FORGED).status_code == 403
+
+
 @pytest.mark.parametrize("from_cookie", [True, False])
 def test_the_token_remembers_how_it_came(signed_in, from_cookie):
     token = signed_in.cookie(ACCESS)

@@ -128,7 +128,6 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
     tokens = serializers.TokensInCookiesSerializer if in_cookies else serializers.TokensInBodySerializer
     tokens_with_user = in_cookies_with_user if in_cookies else in_body_with_user
     message, instructions = serializers.MessageSerializer, serializers.DeviceInstructionsSerializer
-    no_store = partial(header, "Cache-Control", "`no-store`")
     set_both = partial(set_cookies, lives=[conf.ACCESS_TOKEN_TTL, conf.REFRESH_TOKEN_TTL])
     set_bound = set_cookies(200, lives=[conf.BOUND_ACCESS_TOKEN_TTL])
     clear_both = partial(set_cookies, lives=[timedelta(0), timedelta(0)])
@@ -142,7 +141,7 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
             "Signed in; or only a message, if the account is inactive yet.",
             [tokens_with_user, serializers.AccountInactiveSerializer],
             request=conf.REGISTER_SERIALIZER,
-            parameters=[no_store(201), set_both(201, required=False), *key_asked_for(201)],
+            parameters=[set_both(201, required=False), *key_asked_for(201)],
             status=201,
         ),
         views.LoginView: Route(
@@ -150,14 +149,14 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
             "Signed in.",
             [tokens_with_user],
             request=conf.LOGIN_SERIALIZER,
-            parameters=[no_store(200), set_both(200), *key_asked_for(200)],
+            parameters=[set_both(200), *key_asked_for(200)],
         ),
         views.RefreshView: Route(
             "Get the next tokens",
             "The next tokens of the session.",
             [tokens],
             request=serializers.RefreshSerializer,
-            parameters=[no_store(200), set_both(200), clear_both(401, " where the refusal is final", required=False)],
+            parameters=[set_both(200), clear_both(401, " where the refusal is final", required=False)],
             credentials=[REFRESH_COOKIE],
         ),
         views.LogoutView: Route(
@@ -165,14 +164,14 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
             "Nobody is signed in now.",
             [message],
             request=serializers.RefreshSerializer,
-            parameters=[no_store(200), clear_both(200)],
+            parameters=[clear_both(200)],
             credentials=[REFRESH_COOKIE, ACCESS_COOKIE, BEARER],
         ),
         device_views.DeviceBindView: Route(
             "Bind the session to this device",
             "What the browser is to renew, and where.",
             [instructions],
-            parameters=[header(PROOF_HEADER, "The signed challenge, with the public key."), no_store(200), set_bound],
+            parameters=[header(PROOF_HEADER, "The signed challenge, with the public key."), set_bound],
             credentials=[ACCESS_COOKIE],
             called_by_browser=True,
         ),
@@ -186,7 +185,6 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
                 challenge(200),
                 challenge(403, required=False),
                 clear_both(401, " where the session is over and the cookies are its own", required=False),
-                no_store(200),
                 set_bound,
             ],
             called_by_browser=True,
@@ -197,7 +195,7 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
             "A new session, delivered as the credential came.",
             [in_cookies_with_user, in_body_with_user],
             request=serializers.ChangePasswordSerializer,
-            parameters=[no_store(200), set_both(200, required=False), *key_asked_for(200)],
+            parameters=[set_both(200, required=False), *key_asked_for(200)],
         ),
         views.SessionListView: Route("List the sessions", "", [partial(serializers.SessionSerializer, many=True)]),
         views.SessionView: Route("Revoke a session", "Revoked.", [message], parameters=[cleared_with_own, session_id]),
@@ -260,6 +258,7 @@ class RouteSchema(AutoSchema):
             # A throttle of the project's need not know how long.
             header("Retry-After", "Seconds to wait.", 429, int, required=not self.view.throttle_classes),
             header("Retry-After", "Seconds to wait.", 503, int),
+            header("Cache-Control", "`no-store`", self.route.status),
         ]
         of_cookies = set() if self.uses_cookies else {"Set-Cookie", REGISTRATION_HEADER}
         parameters += [each for each in self.route.parameters if each.name not in of_cookies]

@@ -4,6 +4,7 @@
  */
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { createClient, FastAuthError } from "../../fastauth_django/static/fastauth_django/fastauth.js";
@@ -712,3 +713,40 @@ test("Django's CSRF token goes with what changes something, to the API's origin 
   await told.auth.fetch("/api/notes/", { method: "POST" });
   assert.equal(own.calls[0].headers.get("X-CSRFToken"), "from the page");
 });
+
+/** A server on a port of its own, and so on an origin of its own, with the headers that it was sent. */
+async function listen(answer) {
+  const calls = [];
+  const server = createServer((request, response) => {
+    calls.push({ path: request.url, token: request.headers["x-csrftoken"] ?? null });
+    answer(request, response);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { calls, origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+}
+
+for (const status of [301, 302, 303, 307, 308]) {
+  for (const place of ["the API's own origin", "another origin"]) {
+    test(`no redirect (${status}) takes the CSRF token to another origin, from a page of ${place}`, async () => {
+      const thief = await listen((_, response) => response.writeHead(200, { "Access-Control-Allow-Origin": "*" }).end());
+      const api = await listen((request, response) => {
+        const there = request.url === "/away" ? thief.origin : "/arrived";
+        response.writeHead(request.url === "/arrived" ? 200 : status, { Location: there }).end();
+      });
+      globalThis.location = new URL(place === "another origin" ? "https://app.example.test/" : api.origin);
+      const auth = createClient({ baseUrl: `${api.origin}/auth/`, locks, csrfToken: () => "abc123" });
+      tabs.push(auth);
+      try {
+        await assert.rejects(auth.fetch("/away", { method: "POST" }), TypeError);
+        assert.deepEqual(thief.calls, []);
+        if (place === "another origin") return;
+        assert.equal((await auth.fetch("/home", { method: "PUT", body: "text" })).status, 200);
+        assert.equal((await auth.fetch("/home", { method: "POST", redirect: "manual" })).status, status);
+        assert.deepEqual(api.calls.filter(({ path }) => path === "/arrived").at(-1).token, "abc123");
+      } finally {
+        delete globalThis.location;
+        [thief, api].forEach((server) => server.close());
+      }
+    });
+  }
+}

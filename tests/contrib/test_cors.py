@@ -57,6 +57,16 @@ def test_page_of_any_other_origin_may_not(browser, origin):
     assert "Access-Control-Allow-Origin" not in response
 
 
+@pytest.mark.parametrize("method", ["get", "options"])
+def test_page_without_an_origin_may_not_even_if_it_is_listed(browser, settings, method):
+    """Any page can open a sandboxed frame, and that sends null."""
+    settings.FASTAUTH = {**settings.FASTAUTH, "CORS_ORIGINS": ["null"]}
+
+    response = getattr(browser, method)("/public", HTTP_ORIGIN="null", HTTP_ACCESS_CONTROL_REQUEST_METHOD="GET")
+
+    assert "Access-Control-Allow-Origin" not in response
+
+
 def test_request_without_an_origin_is_nobodys_page(browser):
     assert "Access-Control-Allow-Origin" not in browser.get("/public")
 

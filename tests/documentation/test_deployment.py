@@ -11,7 +11,7 @@ import pytest
 from tests.browser.certificate import Authority
 from tests.browser.servers import free_port
 from tests.documentation.pages import page
-from tests.missing import is_missing
+from tests.nginx_server import nginx
 
 pytestmark = pytest.mark.slow
 
@@ -114,32 +114,18 @@ def former_key(project):
 @pytest.fixture
 def behind_nginx(make_project, tmp_path):
     """The project of the page behind the nginx of the page; what it answers to curl."""
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin")
-    if nginx is None:
-        is_missing("nginx")
     project = make_project(PRODUCTION + ADDRESS.code)
     project.runserver()
     port, certificate = free_port(), Authority(tmp_path).certificate
     site = NGINX.code.replace("listen 443", f"listen 127.0.0.1:{port}").replace(":8000", f":{project.port}")
     site = re.sub(r"/etc/ssl/\S+(?=;)", str(certificate), site)
-    temporary = "\n".join(
-        f"{kind}_temp_path {tmp_path};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    configuration = tmp_path / "nginx.conf"
-    configuration.write_text(
-        f"pid {tmp_path}/nginx.pid;\nerror_log {tmp_path}/error.log;\nevents {{}}\n"
-        f"http {{\naccess_log off;\n{temporary}\n{site}\n}}\n"
-    )
-    command = [nginx, "-p", str(tmp_path), "-e", str(tmp_path / "error.log"), "-c", str(configuration)]
-    subprocess.run([*command, "-t", "-q"], check=True)
-    subprocess.run(command, check=True)  # comes back when it listens
 
     def curl(path, options=""):
         at = f"--insecure --resolve app.example.com:{port}:127.0.0.1 https://app.example.com:{port}{path}"
         return project.curl(f"curl -b jar -c jar {at} {options.replace('PORT', str(port))}")
 
-    yield curl
-    subprocess.run([*command, "-s", "stop"], check=True)
+    with nginx(tmp_path, site):
+        yield curl
 
 
 SIGN_UP = (

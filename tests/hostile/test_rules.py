@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from rest_framework.authentication import BasicAuthentication
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fastauth_django.authentication import CookieJWTAuthentication
@@ -46,6 +47,52 @@ def test_an_act_in_cookie_delivery_is_not_the_same_for_everyone(browser, db, rou
 
     assert "Cookie" in response.headers["Vary"]
     assert response.headers["Cache-Control"] == "no-store"
+
+
+REFUSED = {"HTTP_AUTHORIZATION": "Bearer garbage"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("get", "me", {}, 200),
+        ("head", "me", {}, 200),
+        ("options", "me", {}, 200),
+        ("get", "me", {"HTTP_COOKIE": "", **REFUSED}, 401),
+        ("get", "me", {"HTTP_ACCEPT": "image/png"}, 406),
+        ("put", "me", {}, 405),
+        ("get", "sessions", {}, 200),
+        ("get", "sessions", {"HTTP_COOKIE": ""}, 401),
+        ("delete", "sessions/unknown", {}, 404),
+        ("delete", "sessions/unknown", ELSEWHERE, 403),
+        ("delete", "sessions/all?keep_current=maybe", {}, 400),
+        ("delete", "sessions/all", {}, 200),
+        ("post", "account/change-password", {}, 400),
+        ("post", "account/change-password", ELSEWHERE, 403),
+        ("post", "account/change-password", {"content_type": "image/png", "data": "x"}, 415),
+    ],
+)
+@pytest.mark.parametrize("handler", ["rest_framework.views.exception_handler", f"{__name__}.own_handler"])
+def test_no_answer_to_a_signed_in_user_is_stored(signed_in, settings, method, path, headers, status, handler):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "EXCEPTION_HANDLER": handler}
+
+    response = getattr(signed_in, method)(f"/auth/{path}", **headers)
+
+    assert (response.status_code, response.headers["Cache-Control"]) == (status, "no-store")
+
+
+def test_a_limit_that_is_reached_is_not_stored(signed_in, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "LOGIN_FAILURE_LIMIT": 1}
+    guess = {"current_password": "wrong", "new_password": "another battery 9"}
+
+    [_first, second] = [signed_in.post("/auth/account/change-password", guess, format="json") for _ in range(2)]
+
+    assert (second.status_code, second.headers["Cache-Control"]) == (429, "no-store")
+
+
+def own_handler(exc, context):
+    """A project's own: another body, and none of REST framework's headers."""
+    return Response({"error": "no"}, status=exc.status_code)
 
 
 def test_the_list_of_sessions_has_none_of_somebody_else(signed_in, other_account):

@@ -13,7 +13,8 @@ export interface Options {
   locks?: Pick<LockManager, "request"> | null;
   /**
    * Reads Django's CSRF token, for `CSRF_PROTECTION = "token"`. Default: from the cookie `csrftoken`, if there is one.
-   * `null` never sends the header.
+   * `null` never sends the header. A request that carries it follows no redirect to another origin, and from a page of
+   * another origin than the API's none at all: browsers would take the header along.
    */
   csrfToken?: (() => string | null) | null;
 }
