@@ -16,9 +16,9 @@ from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from . import cookies, csrf, device_protocol, sessions
+from .bearer import BearerAuthentication
 from .caching import forbid_storing
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
@@ -243,7 +243,7 @@ def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
 
 @sensitive_variables()
 def _bearer_tokens(request: HttpRequest) -> list[SessionToken]:
-    authentication = JWTAuthentication()
+    authentication = BearerAuthentication()
     header = authentication.get_header(request)  # type: ignore[arg-type]  # Django's request has the same header
     try:
         raw_token = authentication.get_raw_token(header) if header else None
