@@ -7,16 +7,17 @@ this package to find the app before any model may be loaded.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .csrf import refuse_forgery
     from .delivery import sign_in, sign_out, update_session_auth_hash
 
 __version__ = "0.1.0"
 
-__all__ = ["sign_in", "sign_out", "update_session_auth_hash"]
+__all__ = ["refuse_forgery", "sign_in", "sign_out", "update_session_auth_hash"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from . import delivery
+        from . import csrf, delivery
 
-        return getattr(delivery, name)
+        return getattr(csrf if name == "refuse_forgery" else delivery, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

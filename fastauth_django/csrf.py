@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 
 from django.conf import settings as django_settings
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.utils.http import is_same_domain
 from rest_framework.authentication import CSRFCheck
+from rest_framework.request import Request
 
 from .conf import conf
 from .exceptions import CsrfFailed
@@ -38,6 +39,25 @@ def forgery_fault(request: HttpRequest, *, csrf_token_can_be_sent: bool = True) 
     if mode == "token" and csrf_token_can_be_sent:
         return _token_fault(request)
     return cross_origin_fault(request)
+
+
+def refuse_forgery(request: HttpRequest | Request) -> None:
+    """Refuse a request that another site may have sent. For a view of a project that signs somebody in or out.
+
+    Call it first in a view that has no check of its own: one of REST framework for visitors, or one that is
+    ``csrf_exempt``. It applies the origin rule, which needs no token. It refuses every ``GET``, because any page, mail
+    or scanner can send one: let a link lead to a page with a button. ``CSRF_PROTECTION = None`` switches the rule off,
+    but not for ``GET``.
+
+    :raises CsrfFailed: in a view of REST framework, and Django's ``PermissionDenied`` in any other. Both answer 403.
+    """
+    if request.method in SAFE_METHODS:
+        fault: str | None = f"{request.method} must not sign anybody in or out."
+    else:
+        fault = forgery_fault(request, csrf_token_can_be_sent=False)
+    if fault is not None:
+        refused = refusal(request, fault)
+        raise refused if isinstance(request, Request) else PermissionDenied(str(refused))
 
 
 def refusal(request: HttpRequest, fault: str) -> CsrfFailed:

@@ -45,9 +45,9 @@ def sign_in(
     """Start a session of ``user`` and deliver it on ``response``, whatever view made that response.
 
     For a sign-in that this app does not run itself: after OAuth, a one-time code, an invitation. **It makes no CSRF
-    check**: the view has to make sure that no other site sent the request. It revokes every session that the request's
-    own cookies carry, and sends Django's ``user_logged_in``. Where ``DEVICE_BINDING`` is set, the answer asks the
-    browser to bind the session to its device.
+    check**: the view has to make sure that no other site sent the request, for example with :func:`refuse_forgery`. It
+    revokes every session that the request's own cookies carry, and sends Django's ``user_logged_in``. Where
+    ``DEVICE_BINDING`` is set, the answer asks the browser to bind the session to its device.
 
     :param request: Django's or REST framework's request.
     :param remember: let the session last ``REMEMBER_ME_TTL`` instead of ``REFRESH_TOKEN_TTL``.
@@ -83,8 +83,8 @@ def sign_out(
     """Revoke every session whose token ``request`` carries, expired ones too, and clear the cookies on ``response``.
 
     A garbage token, or none at all, is no error. **It makes no CSRF check**: the view has to make sure that no other
-    site sent the request. Sends Django's ``user_logged_out`` for each user whose session it revoked. Returns those
-    sessions, each read from the database when somebody looks at it.
+    site sent the request, for example with :func:`refuse_forgery`. Sends Django's ``user_logged_out`` for each user
+    whose session it revoked. Returns those sessions, each read from the database when somebody looks at it.
 
     :param refresh_token: one more token, from the request's body.
     :param token_delivery: as for :func:`sign_in`. In JSON delivery cookies are neither read nor cleared.

@@ -3,7 +3,14 @@
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework.decorators import api_view, permission_classes
+from rest_framework.permissions import AllowAny
+from rest_framework.response import Response
 
+from fastauth_django import refuse_forgery
 from fastauth_django.models import AuthSession
 from tests.clients import ACCESS, REFRESH, Browser, NativeApp
 from tests.factories import PASSWORD, sign_up_data
@@ -566,3 +573,59 @@ def test_a_project_may_answer_for_it_itself(settings, signed_in, path, headers):
     settings.FASTAUTH = {"TOKEN_DELIVERY": "cookie", "CSRF_PROTECTION": None}
 
     assert signed_in.post(path, **headers).status_code == 200
+
+
+# --- A view of the project's own that signs in -----------------------------------------------------------------------
+
+
+@api_view(["GET", "POST"])
+@permission_classes([AllowAny])
+def rest_view(request):
+    refuse_forgery(request)
+    return Response()
+
+
+@csrf_exempt
+def django_view(request):
+    refuse_forgery(request)
+    return HttpResponse()
+
+
+@pytest.fixture(params=["rest", "django"])
+def own_path(request, settings, many_hosts):
+    """A view that calls ``refuse_forgery``, of REST framework and of Django's own kind."""
+    settings.ROOT_URLCONF = (path("rest", rest_view), path("django", django_view))
+    return f"/{request.param}"
+
+
+@pytest.mark.parametrize("headers", FROM_ANOTHER_PAGE.values(), ids=FROM_ANOTHER_PAGE)
+def test_a_view_of_the_projects_own_refuses_a_forgery(browser, own_path, headers):
+    assert browser.post(own_path, **headers).status_code == 403
+
+
+@pytest.mark.parametrize("headers", FROM_THE_PAGE_ITSELF.values(), ids=FROM_THE_PAGE_ITSELF)
+def test_a_view_of_the_projects_own_answers_its_own_pages(browser, own_path, headers):
+    assert browser.post(own_path, **headers).status_code == 200
+
+
+@pytest.mark.parametrize("mode", ["origin", "token", None])
+def test_a_view_of_the_projects_own_refuses_what_a_link_sends(browser, own_path, settings, mode):
+    settings.FASTAUTH = {**settings.FASTAUTH, "CSRF_PROTECTION": mode}
+
+    assert browser.get(own_path).status_code == 403
+
+
+def test_the_refusal_of_an_own_view_has_its_reason(browser, settings):
+    settings.ROOT_URLCONF = (path("rest", rest_view),)
+
+    response = browser.post("/rest", **FOREIGN)
+
+    assert outcome(response) == REFUSED
+    assert "https://evil.test" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(("mode", "status"), [("token", 403), (None, 200)])
+def test_a_view_of_the_projects_own_follows_the_setting(browser, own_path, settings, mode, status):
+    settings.FASTAUTH = {**settings.FASTAUTH, "CSRF_PROTECTION": mode}
+
+    assert browser.post(own_path, **FOREIGN).status_code == status

@@ -35,6 +35,8 @@ ENVIRONMENT = {
     "DEBUG": "0",
     "SECRET_KEY": "for this test only, and long enough for HS256",
     "ALLOWED_HOSTS": ".example.test",
+    "COOKIE_NAME_ACCESS": "access_token",
+    "COOKIE_NAME_REFRESH": "refresh_token",
 }
 
 

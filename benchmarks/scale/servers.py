@@ -139,6 +139,9 @@ def environment(settings: str, host: str, database: str) -> dict[str, str]:
         "DEBUG": "0",
         "SECRET_KEY": "for this benchmark on this machine only, and long enough for HS256",
         "ALLOWED_HOSTS": host,
+        # The peer's names, so that one load generator reads both.
+        "COOKIE_NAME_ACCESS": "access_token",
+        "COOKIE_NAME_REFRESH": "refresh_token",
         "DATABASE_URL": database,
         "CONN_MAX_AGE": "600",
     }

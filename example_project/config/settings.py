@@ -138,8 +138,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-# fastauth_django: cookies here; its own default is "json". A real project writes the dict down.
-FASTAUTH = {"TOKEN_DELIVERY": "cookie", **env.fastauth()}
+# fastauth_django: cookies here; its own default is "json". Anyone may sign up. In production the cookies have names
+# that no other host can set, which needs HTTPS. A real project writes the dict down.
+HOST_NAMES = {"COOKIE_NAME_ACCESS": "__Host-access_token", "COOKIE_NAME_REFRESH": "__Host-refresh_token"}
+FASTAUTH = {"TOKEN_DELIVERY": "cookie", "SIGN_UP_ENABLED": True, **({} if DEBUG else HOST_NAMES), **env.fastauth()}
 
 # A front end on an origin in CORS_ORIGINS may send its cookies, and may read what the page at / shows.
 CORS_ALLOW_CREDENTIALS = True

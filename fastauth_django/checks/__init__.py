@@ -33,7 +33,7 @@ def check_urls(**kwargs: object) -> list[checks.CheckMessage]:
 
 def check_deployment(**kwargs: object) -> list[checks.CheckMessage]:
     """What is right on a developer's machine and wrong in production."""
-    return _look_at("throttling", "suffixes")
+    return _look_at("throttling", "deployment")
 
 
 def _look_at(*subjects: str) -> list[checks.CheckMessage]:

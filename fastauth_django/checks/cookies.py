@@ -81,12 +81,16 @@ def _prefix_faults(*, is_secure: bool) -> list[checks.CheckMessage]:
     faults = []
     for key, path_key in PATH_KEYS.items():
         name = getattr(conf, key)
-        is_host_only = is_secure and getattr(conf, path_key) == "/" and not conf.COOKIE_DOMAIN
-        if name.lower().startswith("__host-") and not is_host_only:
+        if name.lower().startswith("__host-") and not (is_secure and is_host_only(path_key)):
             faults.append(messages.HOST_PREFIX(name=name, path_key=path_key))
         elif name.lower().startswith("__secure-") and not is_secure:
             faults.append(messages.SECURE_PREFIX(name=name))
     return faults
+
+
+def is_host_only(path_key: str) -> bool:
+    """Whether domain and path are those of a cookie that may have the prefix ``__Host-``."""
+    return getattr(conf, path_key) == "/" and not conf.COOKIE_DOMAIN
 
 
 def _path_faults() -> Iterator[checks.CheckMessage]:

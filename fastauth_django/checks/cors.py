@@ -81,6 +81,13 @@ def _credentials_faults() -> Iterator[checks.CheckMessage]:
     for pattern in patterns:
         if _matches(pattern, ANY_SITE):
             yield messages.CORS_OPEN_TO_ALL(setting="CORS_ALLOWED_ORIGIN_REGEXES")
+        elif _allows_strangers(pattern):
+            yield messages.TRUSTS_A_SUFFIX(
+                setting="CORS_ALLOWED_ORIGIN_REGEXES",
+                origin=getattr(pattern, "pattern", pattern),
+                source=domains.suffix_source(),
+                harm="read what the user who visits them may read",
+            )
         elif conf.CSRF_PROTECTION and not _trusts_a_match(pattern):
             text = getattr(pattern, "pattern", pattern)
             yield messages.CORS_NOT_TRUSTED(setting="CORS_ALLOWED_ORIGIN_REGEXES", origin=text)
@@ -101,6 +108,11 @@ def _matches(pattern: Pattern, origin: str) -> bool:
         return re.match(pattern, origin) is not None
     except (re.error, TypeError):
         return False
+
+
+def _allows_strangers(pattern: Pattern) -> bool:
+    """Whether ``pattern`` allows a name that anyone could register with a hoster."""
+    return any(_matches(pattern, f"https://any-site.{suffix}") for suffix in domains.public_suffixes())
 
 
 def _trusts_a_match(pattern: Pattern) -> bool:

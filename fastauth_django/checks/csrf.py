@@ -17,13 +17,37 @@ def faults() -> Iterator[checks.CheckMessage]:
     for origin in django_settings.CSRF_TRUSTED_ORIGINS:
         _scheme, wildcard, host = origin.partition("://*.")
         domain, _colon, _port = host.partition(":")
-        if wildcard and domains.is_public_suffix(domain):
-            yield messages.TRUSTS_A_SUFFIX(origin=origin, source=domains.suffix_source())
+        fault = _never_matches(origin)
+        if fault is not None:
+            yield messages.TRUSTS_NOBODY(origin=origin, reason=fault)
+        elif wildcard and domains.covers_public_suffix(domain):
+            yield messages.TRUSTS_A_SUFFIX(
+                setting="CSRF_TRUSTED_ORIGINS",
+                origin=origin,
+                source=domains.suffix_source(),
+                harm="act as the user who visits them",
+            )
     if conf.CSRF_PROTECTION is None:
         across_sites = conf.COOKIE_SAMESITE == "none"
         yield messages.CSRF_OFF_ACROSS_SITES() if across_sites else messages.CSRF_OFF()
     elif conf.CSRF_PROTECTION == "token":
         yield from _token_faults()
+
+
+def _never_matches(origin: str) -> str | None:
+    """Why no browser's ``Origin`` matches this entry of ``CSRF_TRUSTED_ORIGINS``, or None if one may.
+
+    Django itself reports an entry without a scheme. How the shells of apps spell origins of their own, nobody knows.
+    """
+    scheme, separator, host = origin.partition("://")
+    if not separator or scheme.strip().lower() not in domains.DEFAULT_PORTS:
+        return None
+    if host.startswith("*."):
+        # The rule ignores the case of the domain here, as Django's does.
+        return domains.origin_fault(f"{scheme}://{host.removeprefix('*.').lower()}")
+    if "*" in host:
+        return "has a * that does not stand in front of a domain"
+    return domains.origin_fault(origin)
 
 
 def _token_faults() -> Iterator[checks.CheckMessage]:

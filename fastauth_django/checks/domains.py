@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +30,22 @@ def is_public_suffix(domain: str) -> bool:
         return False
     suffixes = _public_suffix_list()
     return "." not in domain or (suffixes is not None and suffixes.is_public(domain))
+
+
+def covers_public_suffix(domain: str) -> bool:
+    """Whether anyone can register a name below ``domain``, or further down ("railway.app": "up.railway.app")."""
+    domain = domain.lower().strip(".")
+    return is_public_suffix(domain) or any(suffix.endswith(f".{domain}") for suffix in public_suffixes())
+
+
+def public_suffixes() -> tuple[str, ...]:
+    """Every public suffix, or none where the list is not there to look in."""
+    if not knows_public_suffixes():
+        return ()
+    import publicsuffixlist
+
+    rules = Path(publicsuffixlist.PSLFILE).read_text(encoding="utf-8").split("\n")
+    return tuple(rule.strip().removeprefix("*.") for rule in rules if rule.strip() and rule[0] not in "/!")
 
 
 def knows_public_suffixes() -> bool:
@@ -78,6 +95,8 @@ def origin_fault(origin: str) -> str | None:
         return "is a pattern, and this setting takes whole origins only"
     if origin == "null":
         return "is the origin of every sandboxed frame"
+    if any(character.isspace() for character in origin):
+        return "has a blank"
     if "://" not in origin:
         return "has no scheme"
     match = ORIGIN.fullmatch(origin)

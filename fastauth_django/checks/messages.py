@@ -147,6 +147,13 @@ NOT_SECURE = Message(
     "on the network path can copy them.",
     "Remove COOKIE_SECURE, and serve the site over HTTPS.",
 )
+COOKIE_CAN_BE_PLANTED = Message(
+    "W034",
+    "{keys}: a page on a sibling subdomain, and anyone on the network path to one, can set a cookie of that name, and "
+    "so sign the user in to another account. Your cookies could have names that no other host can set.",
+    "Begin the name with '__Host-', and list the old one in COOKIE_FORMER. Everybody signs in again once.",
+    deploy=True,
+)
 FORMER_IS_TODAYS = Message(
     "W005",
     "COOKIE_FORMER lists {name!r} with the path and domain that this cookie has today: this app has no former cookie "
@@ -170,9 +177,15 @@ CSRF_COOKIE_STAYS_HOME = Message(
 )
 TRUSTS_A_SUFFIX = Message(
     "E025",
-    "CSRF_TRUSTED_ORIGINS has {origin!r}, every name under a public suffix ({source}). Anyone can register a name "
-    "there, and its pages can act as the user who visits them.",
+    "{setting} has {origin!r}, every name under a public suffix ({source}). Anyone can register a name there, and its "
+    "pages can {harm}.",
     "List the origins of your own front ends.",
+)
+TRUSTS_NOBODY = Message(
+    "W036",
+    "CSRF_TRUSTED_ORIGINS has {origin!r}, which {reason}: the Origin header of no page matches it.",
+    "Write the origin as browsers send it: scheme://host in lower case, with the port unless it is the scheme's "
+    "default, and *. in front of the domain for its subdomains.",
 )
 CSRF_OFF = Message(
     "W006",
@@ -430,6 +443,14 @@ URLS_NOT_INCLUDED = Message(
     "W021",
     "No URL leads to a view of this app: nobody can sign in, refresh or sign out.",
     'Add path("auth/", include("fastauth_django.urls")) to the URLconf.',
+)
+
+SIGN_UP_OPEN = Message(
+    "W035",
+    "The URLconf has register and FASTAUTH does not have SIGN_UP_ENABLED: anyone can create an account, and nobody has "
+    "said that this is meant.",
+    "Set SIGN_UP_ENABLED to False, or to True if anyone may sign up.",
+    deploy=True,
 )
 
 # --- Throttling ----------------------------------------------------------------------------------------------------

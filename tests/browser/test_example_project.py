@@ -59,7 +59,7 @@ def test_no_script_can_see_a_token(profile, address, name):
     expect(page.get_by_text("POST /auth/refresh").first).to_be_visible()
     visible = page.content() + page.evaluate("document.cookie")
     visible += "".join(response.text() for response in answers if response.ok)
-    assert {cookie.name for cookie in profile.cookies()} == {"access_token", "refresh_token"}
+    assert {cookie.name for cookie in profile.cookies()} == {"__Host-access_token", "__Host-refresh_token"}
     assert not [cookie for cookie in profile.cookies() if cookie.value in visible]
     assert not re.search(r"eyJ[\w-]+\.", visible)
 
@@ -75,7 +75,7 @@ def test_a_wrong_password_is_told_under_its_field(profile, address, name):
 def test_an_expired_access_token_is_not_noticed(profile, address, name):
     page = profile.open(address).page
     sign_up(page, name)
-    profile.forget("access_token")
+    profile.forget("__Host-access_token")
     add_note(page, "with a renewed token")
 
 
@@ -84,7 +84,7 @@ def test_two_tabs_whose_access_token_has_expired_both_go_on(profile, example, ad
     sign_up(first, name)
     pages = [first, profile.open(address).page]
     expect_signed_in(pages[1])
-    profile.forget("access_token")
+    profile.forget("__Host-access_token")
     example.hold("/api/notes/", parties=2)
     for number, page in enumerate(pages):
         write_note(page, f"from tab {number}")
@@ -150,7 +150,7 @@ def test_the_api_can_be_tried_out_with_cookies(profile, address, name):
     status, shown = try_out(page, "auth_register_create", {"email": f"{name}@example.com", "password": PASSWORD})
     assert status == 201
     assert "eyJ" not in shown
-    assert {cookie.name for cookie in profile.cookies()} >= {"access_token", "refresh_token"}
+    assert {cookie.name for cookie in profile.cookies()} >= {"__Host-access_token", "__Host-refresh_token"}
     status, shown = try_out(page, "auth_me_retrieve")
     assert status == 200
     assert f"{name}@example.com" in shown

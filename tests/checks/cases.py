@@ -68,6 +68,10 @@ def hosts(*names):
     return {"ALLOWED_HOSTS": list(names)}
 
 
+def trusted(origin):
+    return {"CSRF_TRUSTED_ORIGINS": [origin]}
+
+
 def without_app(name):
     return {"INSTALLED_APPS": [app for app in settings.INSTALLED_APPS if app != name]}
 
@@ -383,6 +387,53 @@ CSRF_RULE = [
         {"CSRF_TRUSTED_ORIGINS": ["https://*.co.uk:8443"]},
         {"CSRF_TRUSTED_ORIGINS": ["https://*.example.co.uk:8443"]},
     ),
+    Case(
+        "E025",
+        "trust in what is above a hoster's suffix",
+        trusted("https://*.railway.app"),
+        trusted("https://*.a.railway.app"),
+    ),
+    Case("E025", "trust in all buckets", trusted("https://*.AmazonAWS.com"), trusted("https://shop.s3.amazonaws.com")),
+    *(
+        Case("E025", f"trust in all of {hoster}", trusted(f"https://*.{hoster}"), trusted(f"https://mine.{hoster}"))
+        for hoster in (
+            "vercel.app",
+            "netlify.app",
+            "pages.dev",
+            "workers.dev",
+            "herokuapp.com",
+            "ngrok-free.app",
+            "onrender.com",
+            "fly.dev",
+            "web.app",
+            "gitlab.io",
+            "azurestaticapps.net",
+        )
+    ),
+    *(
+        Case("W036", name, trusted(bad), trusted(good))
+        for name, bad, good in [
+            ("a slash at the end", f"{APP}/", APP),
+            ("a path", f"{APP}/login", APP),
+            ("a capital in the host", "https://App.example.com", "https://*.Example.com"),
+            ("a capital in the scheme", "HTTPS://*.example.com", "https://*.example.com"),
+            ("the scheme's own port", f"{APP}:443", f"{APP}:8443"),
+            ("http's own port", "http://app.example.com:80", "http://app.example.com:443"),
+            ("the same below a wildcard", "https://*.example.com:443", "https://*.example.com:8443"),
+            ("letters beyond ASCII", "https://bücher.example", "https://xn--bcher-kva.example"),
+            ("the same below a wildcard too", "https://*.bücher.example", "https://*.xn--bcher-kva.example"),
+            ("a blank before it", f" {APP}", APP),
+            ("a blank after it", f"{APP} ", APP),
+            ("a line break", f"{APP}\n", APP),
+            ("two in one", f"{APP},https://www.example.com", "http://localhost:3000"),
+            ("no host", "https://", "https://[2001:db8::1]:8443"),
+            ("a wildcard without a domain", "https://*.", "https://*.example.com"),
+            ("any host", "https://*", "https://*.example.com"),
+            ("a wildcard inside a name", "https://app-*.example.com", "https://*.app.example.com"),
+            ("a slash at the end of a wildcard", "https://*.example.com/", "app://."),
+            ("a user", "https://me@app.example.com", "capacitor://Localhost/"),
+        ]
+    ),
     Case("W006", "off", fastauth(CSRF_PROTECTION=None), fastauth(CSRF_PROTECTION="origin")),
     Case(
         "W007",
@@ -460,6 +511,15 @@ CORS_RULES = [
         "a regex for all",
         {"CORS_ALLOWED_ORIGIN_REGEXES": ["^https://.*$"]},
         {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://app\.example\.com$"], **WITH_ORIGIN},
+    ),
+    Case(
+        "E025",
+        "a regex for all names of a hoster",
+        {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://[\w-]+\.vercel\.app$"], **WITH_ORIGIN},
+        {
+            "CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://shop-\w+-team\.vercel\.app$"],
+            **fastauth(CORS_ORIGINS=["https://shop-main-team.vercel.app"]),
+        },
     ),
     Case("E024", "null", {"CORS_ALLOWED_ORIGINS": ["null"]}, {"CORS_ALLOWED_ORIGINS": [APP], **WITH_ORIGIN}),
     Case("W009", "no app", {**without_app("corsheaders"), **WITH_ORIGIN}, {**without_app("corsheaders"), **fastauth()}),
@@ -874,11 +934,44 @@ def without_list():
     return mock.patch.object(domains, "_public_suffix_list", return_value=None)
 
 
-def trusted(origin):
-    return {"CSRF_TRUSTED_ORIGINS": [origin]}
-
+HOST_NAMES = {"COOKIE_NAME_ACCESS": "__Host-access", "COOKIE_NAME_REFRESH": "__host-refresh"}
+DECIDED = {"SIGN_UP_ENABLED": True, **HOST_NAMES}
 
 DEPLOYMENT = [
+    Case("W034", "plain names", fastauth(SIGN_UP_ENABLED=True), fastauth(**DECIDED)),
+    Case(
+        "W034",
+        "one plain name",
+        fastauth(**{**DECIDED, "COOKIE_NAME_REFRESH": "refresh"}),
+        fastauth(**{**DECIDED, "COOKIE_NAME_REFRESH": "refresh", "COOKIE_PATH_REFRESH": "/auth"}),
+    ),
+    Case(
+        "W034",
+        "__Secure- where __Host- would do",
+        fastauth(**{**DECIDED, "COOKIE_NAME_ACCESS": "__Secure-a"}),
+        fastauth(COOKIE_NAME_ACCESS="__Secure-a", COOKIE_DOMAIN="example.com", SIGN_UP_ENABLED=False),
+    ),
+    Case(
+        "W034",
+        "a browser's view in a project for apps",
+        {**json_fastauth(SIGN_UP_ENABLED=False), **urls(project.AUTH, path("login", project.OwnLogin.as_view()))},
+        {**json_fastauth(SIGN_UP_ENABLED=False)},
+    ),
+    Case(
+        "W034",
+        "while developing with Secure cookies",
+        {"DEBUG": True, **fastauth(SIGN_UP_ENABLED=True, COOKIE_SECURE=True)},
+        {"DEBUG": True, **fastauth(SIGN_UP_ENABLED=True)},
+    ),
+    Case(
+        "W034",
+        "and not where another service names the cookies",
+        fastauth(SIGN_UP_ENABLED=True),
+        {**fastauth(), **urls(project.API), **classes(STATELESS_CLASS)},
+    ),
+    Case("W035", "nobody decided", fastauth(**HOST_NAMES), fastauth(**HOST_NAMES, SIGN_UP_ENABLED=False)),
+    Case("W035", "in JSON delivery", json_fastauth(), json_fastauth(SIGN_UP_ENABLED=True)),
+    Case("W035", "a sign-up without a word of FASTAUTH", {"FASTAUTH": {}}, {"FASTAUTH": {}, **NO_LOGIN}),
     Case(
         "W022", "a cache in each process", cache(LOCMEM), cache("django.core.cache.backends.memcached.PyMemcacheCache")
     ),

@@ -14,6 +14,8 @@ PRODUCTION = {
     "ALLOWED_HOSTS": ["api.example.com", "www.example.com"],
     "CACHES": {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache"}},
 }
+#: What ``check --deploy`` says of any site that is content with the defaults, as most cases are. Their own cases ask.
+OF_DEFAULTS = {"W034", "W035"}
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,23 @@ def json_fastauth(**keys: Any) -> dict[str, Any]:
     return {"FASTAUTH": {"TOKEN_DELIVERY": "json", **keys}}
 
 
-def found(overrides: Mapping[str, Any], *, deploy: bool = True) -> list[CheckMessage]:
-    """What this app's checks say of the production settings with ``overrides``."""
+def found(overrides: Mapping[str, Any], *, deploy: bool = True, defaults: bool = False) -> list[CheckMessage]:
+    """What this app's checks say of the production settings with ``overrides``, and of ``defaults`` too if asked."""
     with override_settings(**{**PRODUCTION, **overrides}):
         checks = registry.get_checks(include_deployment_checks=deploy)
         own = [check for check in checks if check.__module__.startswith("fastauth_django.")]
-        return sorted((message for check in own for message in check()), key=lambda message: message.id)
+        messages = sorted((message for check in own for message in check()), key=lambda message: message.id)
+    return [message for message in messages if defaults or number(message) not in OF_DEFAULTS]
 
 
-def ids(overrides: Mapping[str, Any], *, deploy: bool = True) -> list[str]:
-    """The numbers of the messages, each once: ``E001`` and so on."""
-    return list(dict.fromkeys(message.id.rpartition(".")[2] for message in found(overrides, deploy=deploy)))
+def number(message: CheckMessage) -> str:
+    """``E001`` and so on."""
+    return str(message.id).rpartition(".")[2]
+
+
+def ids(overrides: Mapping[str, Any], *, deploy: bool = True, defaults: bool = False) -> list[str]:
+    """The numbers of the messages, each once."""
+    return list(dict.fromkeys(number(message) for message in found(overrides, deploy=deploy, defaults=defaults)))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from tests.checks.cases import (
     COOKIE_CLASS,
     CORS,
     CSRF,
+    DECIDED,
     LOCMEM,
     PROXY_HEADER,
     SECURITY,
@@ -105,6 +106,7 @@ def test_unreached_urls_are_named_once_each():
 
 ONE_LABEL = ["com", ".com", "COM", "intranet"]
 LISTED = ["co.uk", ".Co.Uk", "kawasaki.jp", "xn--55qx5d.cn", "github.io", "vercel.app", "s3.amazonaws.com"]
+ABOVE = ["amazonaws.com", "railway.app", ".Railway.app", "googleapis.com"]
 OWN = ["localhost", ".localhost", "example.com", "bbc.co.uk", "city.kawasaki.jp", "shop.vercel.app", "127.0.0.1"]
 
 
@@ -124,6 +126,16 @@ def test_public_suffix_is_known(domain):
 @pytest.mark.parametrize("domain", OWN)
 def test_domain_of_ones_own_is_no_public_suffix(domain):
     assert not domains.is_public_suffix(domain)
+
+
+@pytest.mark.parametrize("domain", [*ONE_LABEL, *LISTED, *ABOVE])
+def test_strangers_have_names_below_it(domain):
+    assert domains.covers_public_suffix(domain)
+
+
+@pytest.mark.parametrize("domain", OWN)
+def test_nobody_else_has_a_name_below_ones_own(domain):
+    assert not domains.covers_public_suffix(domain)
 
 
 @pytest.mark.parametrize("domain", ONE_LABEL)
@@ -160,6 +172,32 @@ def test_list_is_not_read_for_a_configuration_that_names_no_domain(monkeypatch, 
     assert "publicsuffixlist" not in sys.modules
 
 
+# --- What nobody decided -------------------------------------------------------------------------------------------
+
+
+def test_all_names_that_another_host_can_set_are_in_one_message():
+    [message] = found(fastauth(SIGN_UP_ENABLED=True), defaults=True)
+    assert message.msg.startswith("COOKIE_NAME_ACCESS is 'access_token', COOKIE_NAME_REFRESH is 'refresh_token': ")
+
+
+def test_example_project_passes_with_deploy():
+    production = {
+        "DEBUG": "0",
+        "SECRET_KEY": "k" * 50,
+        "ALLOWED_HOSTS": "app.example.com",
+        "REDIS_URL": "redis://cache",
+    }
+    checked = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        cwd=DOCS.parent / "example_project",
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**production, "PYTHONPATH": str(DOCS.parent), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert "fastauth_django." not in checked.stdout + checked.stderr
+
+
 # --- When they run -------------------------------------------------------------------------------------------------
 
 
@@ -185,7 +223,7 @@ def test_check_command_is_silent():
 
 
 def test_check_command_with_deploy_names_none_of_ours():
-    with override_settings(**PRODUCTION):
+    with override_settings(**PRODUCTION, **fastauth(**DECIDED)):
         call_command("check", deploy=True, stdout=StringIO(), stderr=(err := StringIO()))
     assert "security.W" in err.getvalue()  # The test project leaves Django's own advice aside.
     assert "fastauth_django" not in err.getvalue()

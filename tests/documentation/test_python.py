@@ -15,7 +15,7 @@ PYTHON = page("docs/python.md")
 [CLAIMS] = PYTHON.take("python", under="Claims of your own")
 
 
-def test_invitation_signs_in(make_project):
+def test_invitation_signs_in_once(make_project):
     project = make_project()
     (project.directory / "mysite/views.py").write_text(INVITATION.code)
     project.append(
@@ -23,19 +23,26 @@ def test_invitation_signs_in(make_project):
         "from mysite.views import accept_invitation\n\n"
         'urlpatterns += [path("invitations/<str:invitation>", accept_invitation)]\n',
     )
-    invitation = project.run(
+    invitation, to_the_banned = project.run(
         'python manage.py shell --no-imports -c "'
-        "from django.contrib.auth.models import User; from django.core import signing;"
-        "print(signing.dumps(User.objects.create_user('grace').pk, salt='invitation'))\""
-    ).strip()
+        "from django.contrib.auth.models import User; from mysite.views import invite;"
+        "print(invite(User.objects.create_user('grace')), invite(User.objects.create_user('bob', is_active=False)))\""
+    ).split()
     project.runserver()
 
-    forged = project.curl("curl -b jar -c jar http://127.0.0.1:8000/invitations/forged")
-    accepted = project.curl(f"curl -b jar -c jar http://127.0.0.1:8000/invitations/{invitation}")
+    def post(invitation, *options):
+        address = f"http://127.0.0.1:8000/invitations/{invitation}"
+        return project.curl(f"curl -b jar -c jar {' '.join(options)} {address}")
+
+    garbage, banned = post("garbage", "-X POST"), post(to_the_banned, "-X POST")
+    link = post(invitation)
+    forged = post(invitation, "-X POST -H 'Origin: https://evil.example'")
+    accepted, again = post(invitation, "-X POST"), post(invitation, "-X POST")
     me = project.curl("curl -b jar http://127.0.0.1:8000/auth/me")
 
-    assert (forged.status, accepted.status) == (400, 302)
-    assert len(accepted.values("Set-Cookie")) == 2
+    assert [answer.status for answer in (garbage, banned, link, forged)] == [404, 404, 405, 403]
+    assert (accepted.status, again.status) == (200, 404)
+    assert (len(accepted.values("Set-Cookie")), again.values("Set-Cookie")) == (2, [])
     assert me.json()["username"] == "grace"
 
 

@@ -47,6 +47,8 @@ ENVIRONMENT = {
     "DEBUG": "0",
     "SECRET_KEY": "for the tests only, and long enough for HS256",
     "ALLOWED_HOSTS": "127.0.0.1",
+    "COOKIE_NAME_ACCESS": "access_token",
+    "COOKIE_NAME_REFRESH": "refresh_token",
     # Nearly every sign-in here fails. The limit's own answer is for tests/contrib/test_spectacular.py.
     "LOGIN_FAILURE_LIMIT": "1000000",
 }

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
-from fastauth_django import sign_in, sign_out, update_session_auth_hash
+from fastauth_django import refuse_forgery, sign_in, sign_out, update_session_auth_hash
 from fastauth_django.authentication import CookieJWTAuthentication
 from fastauth_django.conf import Delivery
 from fastauth_django.middleware import AuthCookieMiddleware
@@ -28,6 +28,7 @@ def claims(user: User, claims: dict[str, Any]) -> dict[str, Any]:
 
 
 def accept_invitation(request: HttpRequest, username: str) -> HttpResponse:
+    refuse_forgery(request)
     user = User.objects.get(username=username)
     response = HttpResponseRedirect("/")
     assert_type(sign_in(request, response, user, remember=True), TokenPair)
@@ -38,6 +39,7 @@ class Devices(APIView):
     authentication_classes = [CookieJWTAuthentication]
 
     def post(self, request: Request, delivery: Delivery = "json") -> Response:
+        refuse_forgery(request)
         user = User.objects.get()
         response = Response()
         pair = sign_in(request, response, user, token_delivery=delivery)
