@@ -8,6 +8,8 @@ write any header, and gains nothing, because it does not hold the victim's cooki
 from __future__ import annotations
 
 import logging
+import re
+from typing import NamedTuple
 
 from django.conf import settings as django_settings
 from django.core.exceptions import DisallowedHost, PermissionDenied
@@ -23,9 +25,21 @@ from .exceptions import CsrfFailed
 logger = logging.getLogger("django.security.csrf")
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, section 9.2.1
+LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+FORWARDED_HOST = re.compile(r'host="?([^";,\s]+)', re.IGNORECASE)  # RFC 7239, section 5.3
 
 
-def forgery_fault(request: HttpRequest, *, csrf_token_can_be_sent: bool = True) -> str | None:
+class Fault(NamedTuple):
+    """Why a request must not act: what it sent, which its sender may read, and what that was compared with."""
+
+    sent: str
+    compared: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sent} {self.compared}".rstrip()
+
+
+def forgery_fault(request: HttpRequest, *, csrf_token_can_be_sent: bool = True) -> Fault | None:
     """Why ``request`` must not act with the cookies that it carries, or None if it may.
 
     ``csrf_token_can_be_sent=False`` is for signing in and up in ``"token"`` mode: the visitor has no token yet, so the
@@ -52,7 +66,7 @@ def refuse_forgery(request: HttpRequest | Request) -> None:
     :raises CsrfFailed: in a view of REST framework, and Django's ``PermissionDenied`` in any other. Both answer 403.
     """
     if request.method in SAFE_METHODS:
-        fault: str | None = f"{request.method} must not sign anybody in or out."
+        fault: Fault | None = Fault(f"{request.method} must not sign anybody in or out.")
     else:
         fault = forgery_fault(request, csrf_token_can_be_sent=False)
     if fault is not None:
@@ -60,15 +74,19 @@ def refuse_forgery(request: HttpRequest | Request) -> None:
         raise refused if isinstance(request, Request) else PermissionDenied(str(refused))
 
 
-def refusal(request: HttpRequest, fault: str) -> CsrfFailed:
-    """Log the refusal as Django's own CSRF middleware does, and return the exception to raise."""
+def refusal(request: HttpRequest, fault: Fault) -> CsrfFailed:
+    """Log the refusal as Django's own CSRF middleware does, and return the exception to raise.
+
+    What the request was compared with is in the log. The answer has it only where Django's ``DEBUG`` is on.
+    """
     # A path may hold a line break. Unescaped, it would let the sender write the next line of the log.
     path = request.path.encode("unicode_escape").decode("ascii")
     logger.warning("Forbidden (%s): %s", fault, path, extra={"status_code": 403, "request": request})
-    return CsrfFailed(f"CSRF Failed: {fault}")
+    says_all = django_settings.DEBUG or not fault.compared
+    return CsrfFailed(f"CSRF Failed: {fault if says_all else f'{fault.sent} See the log.'}")
 
 
-def cross_origin_fault(request: HttpRequest) -> str | None:
+def cross_origin_fault(request: HttpRequest) -> Fault | None:
     """What in ``request`` shows that a page of an untrusted origin sent it, or None if nothing does.
 
     Stops forged requests from other sites, and from sibling subdomains, which ``SameSite`` does not stop.
@@ -77,20 +95,30 @@ def cross_origin_fault(request: HttpRequest) -> str | None:
     fetch_site = request.META.get("HTTP_SEC_FETCH_SITE")
     if origin is not None and is_trusted_origin(origin):
         return None
+    if fetch_site == "same-origin" and origin is not None and is_origin_before_proxy(request, origin):
+        return None
     if origin is not None and not is_own_origin(request, origin):
         # Whatever Sec-Fetch-Site says: one engine called a forged form "same-origin" when the page was reloaded.
-        return f"Origin {origin!r} is not trusted."
+        return Fault(f"Origin {origin!r} is not trusted.", _compared_with(request))
     if fetch_site is not None:
         if fetch_site in {"same-origin", "none"}:
             return None
-        return f"Sec-Fetch-Site is {fetch_site!r}."
+        return Fault(f"Sec-Fetch-Site is {fetch_site!r}.", _compared_with(request))
     if origin is None:
         referer = request.META.get("HTTP_REFERER")
         if referer is not None:
             referer_origin = "/".join(referer.split("/")[:3])
             if not is_trusted_origin(referer_origin) and not is_own_origin(request, referer_origin):
-                return "Referer is of another origin."
+                return Fault("Referer is of another origin.", _compared_with(request))
     return None
+
+
+def _compared_with(request: HttpRequest) -> str:
+    forwarded = request.META.get("HTTP_X_FORWARDED_HOST")
+    return (
+        f"It is not the host of the request ({request.META.get('HTTP_HOST')!r}, X-Forwarded-Host {forwarded!r}), and "
+        "neither CSRF_TRUSTED_ORIGINS nor FASTAUTH['CORS_ORIGINS'] has it. If the page is yours, list its origin there."
+    )
 
 
 def is_trusted_origin(origin: str) -> bool:
@@ -126,16 +154,39 @@ def is_own_origin(request: HttpRequest, origin: str) -> bool:
     return bool(host.lower() == own_host.lower().removesuffix(default_port))
 
 
+def is_origin_before_proxy(request: HttpRequest, origin: str) -> bool:
+    """Whether ``origin`` is the host by which a proxy that renamed it was called. For ``Sec-Fetch-Site: same-origin``.
+
+    A page cannot send ``X-Forwarded-Host`` or ``Forwarded`` to another origin without the server's leave (Fetch, CORS
+    preflight). While Django's ``DEBUG`` is on, two ports of the loopback interface are enough: the one-line proxies of
+    development servers send neither header.
+    """
+    scheme, _separator, host = origin.lower().partition("://")
+    if scheme not in {"http", "https"} or not _is_host(host):
+        return False
+    if scheme == "http" and request.is_secure() and not LOOPBACK.fullmatch(host):
+        return False
+    name = re.sub(r":\d+$", "", host)
+    forwarded = request.META.get("HTTP_X_FORWARDED_HOST", "").lower().split(",")
+    forwarded += FORWARDED_HOST.findall(request.META.get("HTTP_FORWARDED", "").lower())
+    for each in map(str.strip, forwarded):
+        # The port counts only if the proxy has said it.
+        if each and each in {host, name}:
+            return True
+    own_host = request.META.get("HTTP_HOST", "")
+    return bool(django_settings.DEBUG and LOOPBACK.fullmatch(host) and LOOPBACK.fullmatch(own_host.lower()))
+
+
 def _is_host(host: str) -> bool:
     return not set(host) & set("/@?#\\ ")
 
 
-def _token_fault(request: HttpRequest) -> str | None:
+def _token_fault(request: HttpRequest) -> Fault | None:
     """Django's own check of the CSRF token, as REST framework runs it."""
     check = CSRFCheck(lambda request: HttpResponse())
     check.process_request(request)
     fault = check.process_view(request, None, (), {})  # type: ignore[arg-type]
-    return None if fault is None else str(fault)
+    return None if fault is None else Fault(str(fault))
 
 
 def give_token(request: HttpRequest) -> None:

@@ -17,6 +17,7 @@ from tests.factories import PASSWORD, sign_up_data
 
 FOREIGN = {"HTTP_ORIGIN": "https://evil.test"}
 HTTPS = {"secure": True}
+PROXIED = {"HTTP_SEC_FETCH_SITE": "same-origin"}
 
 
 def outcome(response) -> tuple[int, Any]:
@@ -54,6 +55,33 @@ FROM_THE_PAGE_ITSELF = {
     "IPv4": {"HTTP_HOST": "127.0.0.1:8000", "HTTP_ORIGIN": "http://127.0.0.1:8000"},
     "IPv6": {"HTTP_HOST": "[::1]:8000", "HTTP_ORIGIN": "http://[::1]:8000"},
     "IPv6 on http's own port": {"HTTP_HOST": "[::1]:80", "HTTP_ORIGIN": "http://[::1]"},
+    "a proxy that renames the host, and says so": {
+        **PROXIED,
+        "HTTP_ORIGIN": "https://app.test",
+        "HTTP_X_FORWARDED_HOST": "app.test",
+    },
+    "two of them": {**PROXIED, "HTTP_ORIGIN": "https://app.test", "HTTP_X_FORWARDED_HOST": "App.test, inner:8080"},
+    "one that does not say the port": {
+        **PROXIED,
+        "HTTP_ORIGIN": "http://app.test:3000",
+        "HTTP_X_FORWARDED_HOST": "app.test",
+    },
+    "one that says the port": {
+        **PROXIED,
+        "HTTP_ORIGIN": "http://[::1]:3000",
+        "HTTP_X_FORWARDED_HOST": "[::1]:3000",
+    },
+    "one that says Forwarded": {
+        **PROXIED,
+        "HTTP_ORIGIN": "https://app.test:444",
+        "HTTP_FORWARDED": 'for=192.0.2.43;proto=https;Host="app.test:444", for=198.51.100.17',
+    },
+    "one on the loopback interface before a server with TLS": {
+        **PROXIED,
+        **HTTPS,
+        "HTTP_ORIGIN": "http://localhost:5173",
+        "HTTP_X_FORWARDED_HOST": "localhost:5173",
+    },
     "a host with a trailing dot, on both sides": {"HTTP_HOST": "testserver.", "HTTP_ORIGIN": "http://testserver."},
 }
 
@@ -117,6 +145,40 @@ FROM_ANOTHER_PAGE = {
     "a Referer with userinfo": {"HTTP_REFERER": "http://evil@testserver/"},
     "a Referer on another port": {"HTTP_REFERER": "http://testserver:8000/"},
     "a Referer whose host only begins alike": {"HTTP_REFERER": "http://testserver.evil.test/"},
+    "a proxy's host without Sec-Fetch-Site": {"HTTP_ORIGIN": "https://app.test", "HTTP_X_FORWARDED_HOST": "app.test"},
+    "a proxy's host, and same-site": {
+        "HTTP_SEC_FETCH_SITE": "same-site",
+        "HTTP_ORIGIN": "https://app.test",
+        "HTTP_X_FORWARDED_HOST": "app.test",
+    },
+    "a page that is not at the proxy's host": {**PROXIED, **FOREIGN, "HTTP_X_FORWARDED_HOST": "app.test"},
+    "another port than the proxy says": {
+        **PROXIED,
+        "HTTP_ORIGIN": "https://app.test:444",
+        "HTTP_X_FORWARDED_HOST": "app.test:443",
+    },
+    "an empty X-Forwarded-Host": {**PROXIED, "HTTP_ORIGIN": "http://", "HTTP_X_FORWARDED_HOST": ", "},
+    "userinfo before the proxy's host": {
+        **PROXIED,
+        "HTTP_ORIGIN": "https://evil@app.test",
+        "HTTP_X_FORWARDED_HOST": "evil@app.test",
+    },
+    "another scheme at the proxy's host": {
+        **PROXIED,
+        "HTTP_ORIGIN": "moz-extension://app.test",
+        "HTTP_X_FORWARDED_HOST": "app.test",
+    },
+    "an http page at the name of an https proxy": {
+        **PROXIED,
+        **HTTPS,
+        "HTTP_ORIGIN": "http://app.test",
+        "HTTP_X_FORWARDED_HOST": "app.test",
+    },
+    "two ports of the loopback interface": {
+        **PROXIED,
+        "HTTP_HOST": "127.0.0.1:8000",
+        "HTTP_ORIGIN": "http://localhost:5173",
+    },
     "a Referer with a query right after the host": {"HTTP_REFERER": "http://testserver?.evil.test/"},
     "a Referer over http to https": {"HTTP_REFERER": "http://testserver/", **HTTPS},
     "an empty Referer": {"HTTP_REFERER": ""},
@@ -389,10 +451,46 @@ def test_a_refusal_clears_no_cookie(signed_in):
 def test_a_refusal_says_why_to_the_client_and_to_the_log(signed_in, caplog, path, headers, reason):
     response = signed_in.post(path, **headers)
 
-    assert response.data == {"detail": f"CSRF Failed: {reason}", "code": "csrf_failed"}
+    assert response.data == {"detail": f"CSRF Failed: {reason} See the log.", "code": "csrf_failed"}
     (record,) = [record for record in caplog.records if record.name == "django.security.csrf"]
-    assert record.getMessage() == f"Forbidden ({reason}): {path}"
+    assert record.getMessage() == (
+        f"Forbidden ({reason} It is not the host of the request (None, X-Forwarded-Host None), and neither "
+        "CSRF_TRUSTED_ORIGINS nor FASTAUTH['CORS_ORIGINS'] has it. If the page is yours, list its origin there.): "
+        f"{path}"
+    )
     assert (record.levelname, record.status_code, record.request.path) == ("WARNING", 403, path)
+
+
+def test_a_refusal_says_all_to_a_developer(signed_in, settings):
+    settings.DEBUG, settings.ALLOWED_HOSTS = True, ["*"]
+
+    response = signed_in.post("/private", HTTP_HOST="api.test", HTTP_X_FORWARDED_HOST="app.test", **FOREIGN)
+
+    assert response.data["detail"] == (
+        "CSRF Failed: Origin 'https://evil.test' is not trusted. It is not the host of the request ('api.test', "
+        "X-Forwarded-Host 'app.test'), and neither CSRF_TRUSTED_ORIGINS nor FASTAUTH['CORS_ORIGINS'] has it. If the "
+        "page is yours, list its origin there."
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("127.0.0.1:8000", "http://localhost:5173", 200),
+        ("localhost:8000", "http://[::1]:3000", 200),
+        ("localhost:8000", "http://rebound.test:8000", 403),
+        ("localhost:8000", "http://localhost.evil.test", 403),
+        ("192.168.0.7:8000", "http://localhost:5173", 403),
+    ],
+)
+def test_a_development_server_that_renames_the_host_needs_no_setting_while_debugging(
+    signed_in, settings, host, origin, status
+):
+    settings.DEBUG, settings.ALLOWED_HOSTS = True, ["*"]
+
+    response = signed_in.post("/private", HTTP_HOST=host, HTTP_ORIGIN=origin, HTTP_SEC_FETCH_SITE="same-origin")
+
+    assert response.status_code == status
 
 
 def test_a_line_break_in_an_origin_forges_no_line_of_the_log(signed_in, caplog):
