@@ -10,9 +10,9 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt import settings as simplejwt
-from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from . import cookies, csrf, sessions
+from .bearer import BearerAuthentication
 from .caching import vary_on_credentials
 from .conf import conf
 from .exceptions import TokenInvalid, code_of
@@ -21,7 +21,7 @@ from .tokens import AccessToken
 REFUSAL_ATTRIBUTE = "_fastauth_refusal"
 
 
-class CookieJWTAuthentication(JWTAuthentication):
+class CookieJWTAuthentication(BearerAuthentication):
     """Authenticates by the access cookie, and without a usable one by the header::
 
         Cookie: access_token=<token>
@@ -115,7 +115,7 @@ class CookieJWTStatelessUserAuthentication(CookieJWTAuthentication):
 
 def challenge(request: HttpRequest) -> str:
     """The value of ``WWW-Authenticate``: with a reason when the request carried a token that was refused."""
-    value = f'Bearer realm="{JWTAuthentication.www_authenticate_realm}"'
+    value = f'Bearer realm="{BearerAuthentication.www_authenticate_realm}"'
     refusal = refusal_of(request)
     if refusal is not None:
         value += f', error="invalid_token", error_description="{code_of(refusal)}"'

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -16,9 +16,9 @@ from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from . import cookies, csrf, device_protocol, sessions
+from .bearer import BearerAuthentication
 from .caching import forbid_storing
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
@@ -118,31 +118,59 @@ def update_session_auth_hash(
     Call it after ``user.save()``, best in the same transaction. **It makes no CSRF check.** Parameters as for
     :func:`sign_in`.
     """
-    http_request = _http_request(request)
-    before = sessions.session_of(http_request)
     delivery = token_delivery or conf.TOKEN_DELIVERY
-    alias = router.db_for_write(AuthSession)
-
-    def update() -> TokenPair | None:
-        # If the new session cannot be delivered, the old ones stay.
-        with transaction.atomic(using=alias):
-            revoked = sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
-            # A session that was revoked meanwhile is not among them: who held this request open since then stays out.
-            if before is None or before.pk not in [session.pk for session in revoked]:
-                return None
-            return _start(user, http_request, response, delivery, remember=before.remember)
-
-    return until_not_lost(update, using=alias)
+    return _replace_sessions(request, response, user, delivery, entitled=_is_session_of_caller)
 
 
 def start_anew(
-    request: Request, response: HttpResponseBase, user: AbstractBaseUser, *, token_delivery: Delivery
+    request: Request,
+    response: HttpResponseBase,
+    user: AbstractBaseUser,
+    change: Callable[[], None],
+    *,
+    token_delivery: Delivery,
 ) -> TokenPair:
-    """Revoke every session of ``user``, who has just shown that they know the password, and start a new one."""
+    """Run ``change``, which sets the password of ``user``, who has just shown that they know the old one. Revoke every
+    session of theirs, and start a new one, all in one transaction.
+    """
+    pair = _replace_sessions(
+        request, response, user, token_delivery, change=change, entitled=lambda before, revoked: True
+    )
+    return cast("TokenPair", pair)
+
+
+def _is_session_of_caller(before: AuthSession | None, revoked: list[AuthSession]) -> bool:
+    # A session that was revoked meanwhile is not among them: who held the request open since then stays out.
+    return before is not None and before.pk in [session.pk for session in revoked]
+
+
+def _replace_sessions(
+    request: HttpRequest | Request,
+    response: HttpResponseBase,
+    user: AbstractBaseUser,
+    delivery: Delivery,
+    *,
+    entitled: Callable[[AuthSession | None, list[AuthSession]], bool],
+    change: Callable[[], None] = lambda: None,
+) -> TokenPair | None:
+    """Revoke every session of ``user``, and start a new one if the caller's session ``entitled`` the caller to it."""
     http_request = _http_request(request)
     before = sessions.session_of(http_request)
-    sessions.revoke_all(user, Reason.PASSWORD_CHANGED, http_request)
-    return _start(user, http_request, response, token_delivery, remember=before is not None and before.remember)
+    alias = router.db_for_write(AuthSession)
+
+    def replace() -> tuple[list[AuthSession], TokenPair | None]:
+        # If the new session cannot be delivered, the old ones stay, and so does the password.
+        with transaction.atomic(using=alias):
+            change()
+            revoked = sessions.revoke_rows(sessions.live_rows(user), Reason.PASSWORD_CHANGED)
+            if not entitled(before, revoked):
+                return revoked, None
+            remember = before is not None and before.remember
+            return revoked, _start(user, http_request, response, delivery, remember=remember)
+
+    revoked, pair = until_not_lost(replace, using=alias)
+    sessions.announce_revoked(revoked, http_request)
+    return pair
 
 
 def _start(
@@ -215,7 +243,7 @@ def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
 
 @sensitive_variables()
 def _bearer_tokens(request: HttpRequest) -> list[SessionToken]:
-    authentication = JWTAuthentication()
+    authentication = BearerAuthentication()
     header = authentication.get_header(request)  # type: ignore[arg-type]  # Django's request has the same header
     try:
         raw_token = authentication.get_raw_token(header) if header else None

@@ -99,22 +99,23 @@ def start(
     pair = _mint(session, now, delivery)
     if replacing:
         revoke_by(replacing, Reason.REPLACED, request)
-    until_not_lost(partial(_insert, session, user, request), using=router.db_for_write(AuthSession))
+    over_limit = until_not_lost(partial(_insert, session, user), using=router.db_for_write(AuthSession))
     if conf.MAX_SESSIONS_PER_USER is not None:
         # Under REPEATABLE READ the insert's transaction saw the sessions from before the lock. This query sees all.
-        _revoke_over_limit(user, request)
+        over_limit += _revoke_over_limit(user)
+    announce_revoked(over_limit, request)
     return session, pair
 
 
-def _insert(session: AuthSession, user: AbstractBaseUser, request: HttpRequest) -> None:
+def _insert(session: AuthSession, user: AbstractBaseUser) -> list[AuthSession]:
     alias = router.db_for_write(AuthSession)
     if conf.MAX_SESSIONS_PER_USER is None:
         session.save(force_insert=True, using=alias)
-        return
+        return []
     with transaction.atomic(using=alias):
         _lock(user, alias)
         session.save(force_insert=True, using=alias)
-        _revoke_over_limit(user, request)
+        return _revoke_over_limit(user)
 
 
 def _lock(user: AbstractBaseUser, alias: str) -> None:
@@ -126,12 +127,11 @@ def _lock(user: AbstractBaseUser, alias: str) -> None:
         rows.select_for_update(no_key=features.has_select_for_no_key_update).values_list("pk").first()
 
 
-def _revoke_over_limit(user: AbstractBaseUser, request: HttpRequest) -> None:
-    newest_first = AuthSession.objects.for_write().live().filter(user_id=user.pk).order_by("-created_at", "-id")
+def _revoke_over_limit(user: AbstractBaseUser) -> list[AuthSession]:
+    newest_first = live_rows(user).order_by("-created_at", "-id")
     # No LIMIT in the UPDATE's subquery: MariaDB refuses one.
     over_limit = list(newest_first.values_list("pk", flat=True)[conf.MAX_SESSIONS_PER_USER :])
-    if over_limit:
-        revoke(AuthSession.objects.for_write().filter(pk__in=over_limit), Reason.SESSION_LIMIT, request)
+    return revoke_rows(AuthSession.objects.for_write().filter(pk__in=over_limit), Reason.SESSION_LIMIT)
 
 
 def _expiry(session: AuthSession, now: datetime) -> datetime:
@@ -143,7 +143,7 @@ def _expiry(session: AuthSession, now: datetime) -> datetime:
 
 def _mint(session: AuthSession, now: datetime, delivery: Delivery) -> TokenPair:
     """Mint the session's tokens, before anything is written: if they cannot be sent, the old ones stay good."""
-    pair = TokenPair.for_session(session, now)
+    pair = TokenPair.for_session(session, now, in_cookie=delivery == "cookie")
     if delivery == "cookie":
         cookies.refuse_cookies_that_browsers_drop(pair)
     return pair
@@ -272,6 +272,9 @@ def _rotate(token: RefreshToken, request: HttpRequest, delivery: Delivery) -> Is
     while True:
         now = current_second()
         generation = generation_after(session, token, now)
+        if token.in_cookie and delivery == "json":
+            # Inside the grace a thief of the cookie would get here what a browser's second tab does not: the successor.
+            raise TokenInvalid
         if generation is None:
             return _repeat(session, token, request, delivery, now)
         successor = next_generation(session, request, now, generation=generation, predecessor=token.generation)
@@ -430,10 +433,11 @@ def _revoke_reused(session: AuthSession, request: HttpRequest) -> None:
 
     The order matters: nothing that a log or a receiver does may keep the thief in.
     """
-    revoke(AuthSession.objects.for_write().filter(pk=session.pk), Reason.REUSE, request)
+    revoked = revoke_rows(AuthSession.objects.for_write().filter(pk=session.pk), Reason.REUSE)
     address = client_address(request)
     message = "Refresh token reused: session %s of user %s revoked, presented from %s"
     log(WARNING, message, session.pk, session.user_id, address)
+    announce_revoked(revoked, request)
     same_client = (address, _user_agent(request)) == (session.ip_address, session.user_agent)
     age = int((current_second() - session.rotated_at).total_seconds())
     announce(refresh_token_reused, AuthSession, request=request, session=session, same_client=same_client, age=age)
@@ -447,6 +451,13 @@ def revoke(sessions: QuerySet[AuthSession], reason: str, request: HttpRequest | 
 
     Returns them. Two requests that revoke the same session at the same moment may both send the signal.
     """
+    revoked = revoke_rows(sessions, reason)
+    announce_revoked(revoked, request)
+    return revoked
+
+
+def revoke_rows(sessions: QuerySet[AuthSession], reason: str) -> list[AuthSession]:
+    """The first half of :func:`revoke`, for a transaction that may be rolled back, or that has more to do first."""
     revoking = list(sessions.filter(revoked_at=None).select_related("user"))
     if not revoking:
         return []
@@ -456,8 +467,13 @@ def revoke(sessions: QuerySet[AuthSession], reason: str, request: HttpRequest | 
         return []
     for session in revoking:
         session.revoked_at, session.revoked_reason = now, str(reason)
-        announce(session_revoked, AuthSession, request=request, session=session, reason=str(reason))
     return revoking
+
+
+def announce_revoked(revoked: Iterable[AuthSession], request: HttpRequest | None) -> None:
+    """The second half of :func:`revoke`."""
+    for session in revoked:
+        announce(session_revoked, AuthSession, request=request, session=session, reason=session.revoked_reason)
 
 
 def revoke_by(tokens: Iterable[SessionToken], reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
@@ -477,9 +493,9 @@ def revoke_by(tokens: Iterable[SessionToken], reason: str, request: HttpRequest 
     return revoked
 
 
-def revoke_all(user: AbstractBaseUser, reason: str, request: HttpRequest | None = None) -> list[AuthSession]:
-    """Revoke every live session of ``user``. Returns them."""
-    return revoke(AuthSession.objects.for_write().live().filter(user_id=user.pk), reason, request)
+def live_rows(user: AbstractBaseUser) -> AuthSessionQuerySet:
+    """The live sessions of ``user``, where they are written."""
+    return AuthSession.objects.for_write().live().filter(user_id=user.pk)
 
 
 def _mark_revoked(unrevoked: AuthSessionQuerySet, now: datetime, reason: str) -> int:

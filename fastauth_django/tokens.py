@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SESSION_CLAIM = "sid"  # OpenID Connect Front-Channel Logout 1.0, section 3
 GENERATION_CLAIM = "gen"
+DELIVERY_CLAIM = "delivery"
 CONFIRMATION_CLAIM = "cnf"  # RFC 7800, section 3; its member "jkt" is of RFC 9449, section 6.1
 
 
@@ -367,8 +368,11 @@ class RefreshToken(SessionToken):
         return conf.REFRESH_TOKEN_TTL
 
     @classmethod
-    def for_session(cls, session: AuthSession) -> RefreshToken:
-        """The refresh token of the session's present generation. Each claim comes from the row, so all calls agree."""
+    def for_session(cls, session: AuthSession, *, in_cookie: bool = False) -> RefreshToken:
+        """The refresh token of the session's present generation. Each claim comes from the row, so all calls agree.
+
+        :param in_cookie: it will be delivered in a cookie, and no view of JSON delivery takes it.
+        """
         token = cls._of(
             session,
             issued_at=session.rotated_at,
@@ -376,6 +380,8 @@ class RefreshToken(SessionToken):
             token_id=uuid5(session.pk, str(session.generation)),
         )
         token.payload[GENERATION_CLAIM] = session.generation
+        if in_cookie:
+            token.payload[DELIVERY_CLAIM] = "cookie"
         return token
 
     def verify(self) -> None:
@@ -389,6 +395,11 @@ class RefreshToken(SessionToken):
     def generation(self) -> int:
         generation: int = self.payload[GENERATION_CLAIM]
         return generation
+
+    @property
+    def in_cookie(self) -> bool:
+        """Whether it was delivered in a cookie. False for a token from version 0.1.0."""
+        return self.payload.get(DELIVERY_CLAIM) == "cookie"
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -420,13 +431,16 @@ class TokenPair(IssuedTokens):
     refresh: str
 
     @classmethod
-    def for_session(cls, session: AuthSession, now: datetime) -> TokenPair:
-        """The pair of the session's present generation, issued at ``now``."""
+    def for_session(cls, session: AuthSession, now: datetime, *, in_cookie: bool = False) -> TokenPair:
+        """The pair of the session's present generation, issued at ``now``.
+
+        :param in_cookie: as for :meth:`RefreshToken.for_session`.
+        """
         access = IssuedTokens.access_alone(session, now, session.generation)
         return cls(
             access=access.access,
             access_max_age=access.access_max_age,
-            refresh=str(RefreshToken.for_session(session)),
+            refresh=str(RefreshToken.for_session(session, in_cookie=in_cookie)),
             refresh_max_age=access.refresh_max_age,
         )
 

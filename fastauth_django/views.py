@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, cast
 from uuid import UUID
 
@@ -24,9 +24,12 @@ from rest_framework.exceptions import (
     Throttled,
     ValidationError,
 )
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 from rest_framework_simplejwt.exceptions import InvalidToken
 
@@ -62,6 +65,11 @@ Reason = AuthSession.RevokedReason
 class AuthView(APIView):
     """What all routes share: the delivery of tokens, and answers to refusals, each with a ``code``."""
 
+    # The wire format is this app's, whatever the project's defaults are. A subclass may choose others.
+    parser_classes = (JSONParser, FormParser, MultiPartParser)
+    renderer_classes = (JSONRenderer,)
+    #: What reads the request's body, if it has one. REST framework's page for people shows its fields.
+    serializer_class: Any = None
     #: ``"json"`` or ``"cookie"`` for this view alone; ``FASTAUTH["TOKEN_DELIVERY"]`` if None.
     token_delivery: Delivery | None = None
     #: How this view refuses, beside what REST framework and the CSRF rule refuse everywhere. For the OpenAPI document.
@@ -84,6 +92,16 @@ class AuthView(APIView):
         forbid_storing(response)
         return response
 
+    def get_renderers(self) -> list[Any]:
+        """JSON, and REST framework's page for people where the project shows it."""
+        defaults: Any = api_settings.DEFAULT_RENDERER_CLASSES
+        for_people = [each for each in defaults if issubclass(each, BrowsableAPIRenderer)]
+        return [renderer_class() for renderer_class in (*self.renderer_classes, *for_people)]
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        # What a client would rather read is no reason to refuse what it asks for.
+        return super().perform_content_negotiation(request, force=True)
+
     @property
     def delivery(self) -> Delivery:
         return self.token_delivery or conf.TOKEN_DELIVERY
@@ -101,9 +119,9 @@ class AuthView(APIView):
         return data
 
     @sensitive_variables()
-    def read(self, serializer_class: Any) -> Any:
+    def read(self) -> Any:
         """The validated serializer for the request's body. Raises a 400 for a body that it does not take."""
-        serializer = serializer_class(data=self.body(), context={"request": self.request, "view": self})
+        serializer = self.serializer_class(data=self.body(), context={"request": self.request, "view": self})
         serializer.is_valid(raise_exception=True)
         return serializer
 
@@ -160,16 +178,17 @@ class ActView(AuthView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
+    def determine_version(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        """As the project's versioning says, but a version that it does not know keeps nobody signed in."""
+        with suppress(APIException):
+            return super().determine_version(request, *args, **kwargs)
+        return None, None
+
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         if self.delivery == "cookie":
             vary_on_cookie(response)
         return response
-
-    @sensitive_variables()
-    def token_in_body(self) -> str | None:
-        """The refresh token that a client without cookies sends. Browsers send no body: skip the serializer."""
-        return self.read(RefreshSerializer).validated_data.get("refresh_token") if self.body() else None
 
     def refuse_forgery(self, request: Request, *, csrf_token_can_be_sent: bool) -> None:
         """Raise ``CsrfFailed`` for a request that another site may have sent, where cookies are to be read or set."""
@@ -190,8 +209,12 @@ class RegisterView(ActView):
 
     refusals: Refusals = (SignUpDisabled, UserExists)
 
+    @property
+    def serializer_class(self) -> Any:
+        return conf.REGISTER_SERIALIZER
+
     @sensitive_variables("validated_data", "attrs", "password")
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, **prefix: object) -> Response:
         self.refuse_forgery(request, csrf_token_can_be_sent=False)
         if not conf.SIGN_UP_ENABLED:
             raise SignUpDisabled
@@ -201,12 +224,12 @@ class RegisterView(ActView):
                 return until_not_lost(lambda: self.sign_up(request, alias), using=alias)
             except IntegrityError:
                 # Under REPEATABLE READ the transaction could not see the account it raced with. A new read can.
-                self.read(conf.REGISTER_SERIALIZER)
+                self.read()
                 raise
 
     @sensitive_variables("validated_data", "attrs", "password")
     def sign_up(self, request: Request, alias: str) -> Response:
-        serializer = self.read(conf.REGISTER_SERIALIZER)
+        serializer = self.read()
         response = Response(status=status.HTTP_201_CREATED)
         # If the sign-in fails, the account goes too. Otherwise it would be in the way of the visitor's second try.
         with transaction.atomic(using=alias):
@@ -223,7 +246,11 @@ class LoginView(ActView):
 
     refusals: Refusals = (InvalidCredentials, UserInactive, Throttled)
 
-    def post(self, request: Request) -> Response:
+    @property
+    def serializer_class(self) -> Any:
+        return conf.LOGIN_SERIALIZER
+
+    def post(self, request: Request, **prefix: object) -> Response:
         self.refuse_forgery(request, csrf_token_can_be_sent=False)
         user, remember = self.verified_user()
         return self.sign_in(request, Response(), user, remember=remember)
@@ -231,18 +258,38 @@ class LoginView(ActView):
     @sensitive_variables()
     def verified_user(self) -> tuple[AbstractBaseUser, bool]:
         """Whom the body signs in, and whether to remember them. A function of its own: the password stays in here."""
-        validated = self.read(conf.LOGIN_SERIALIZER).validated_data
+        validated = self.read().validated_data
         if "user" not in validated:
             raise ImproperlyConfigured("FASTAUTH['LOGIN_SERIALIZER'] must put the user into validated_data['user'].")
         return validated["user"], validated.get("remember", False)
 
 
-class RefreshView(ActView):
+class TokenInBodyView(ActView):
+    """Refreshing and signing out, which nothing in the request may prevent where its cookies are good."""
+
+    serializer_class = RefreshSerializer
+    throttle_classes = ()  # One of the project's, for anonymous visitors, would keep people from signing out.
+
+    @sensitive_variables()
+    def token_in_body(self) -> str | None:
+        """The refresh token that a client without cookies sends. Browsers send no body: skip the serializer.
+
+        In cookie delivery a body that cannot be read holds no token: ``sendBeacon`` and a ``null`` sign out, too.
+        """
+        try:
+            return self.read().validated_data.get("refresh_token") if self.body() else None
+        except APIException:
+            if self.delivery == "json":
+                raise
+            return None
+
+
+class RefreshView(TokenInBodyView):
     """Exchange the refresh token for the next pair. A token that came in a cookie leaves only in cookies."""
 
     refusals: Refusals = (RefreshTokenRequired, *sessions.LIVE_SESSION_REFUSALS, RefreshTokenReused, TryAgain)
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, **prefix: object) -> Response:
         self.refuse_forgery(request, csrf_token_can_be_sent=bool(cookies.refresh_tokens(request)))
         no_device = leave_to_device(request) if self.delivery == "cookie" else None
         presented = self.presented_tokens(request)
@@ -298,11 +345,11 @@ def _readable(raw_tokens: list[str]) -> list[RefreshToken]:
     return list(latest.values())
 
 
-class LogoutView(ActView):
-    """Revoke the session of every token presented, and clear the cookies. No token can prevent it."""
+class LogoutView(TokenInBodyView):
+    """Revoke the session of every token presented, and clear the cookies. Nothing in the request can prevent it."""
 
     @sensitive_variables("refresh_token")
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, **prefix: object) -> Response:
         carries_cookie = bool(cookies.refresh_tokens(request) or cookies.access_tokens(request))
         self.refuse_forgery(request, csrf_token_can_be_sent=carries_cookie)
         refresh_token = self.token_in_body()
@@ -349,40 +396,39 @@ def _came_in_cookie(request: Request) -> bool:
 class MeView(AccountView):
     """The signed-in user."""
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request, **prefix: object) -> Response:
         return Response(self.describe(self.user))
 
 
 class ChangePasswordView(AccountView):
     """Change the password, revoke every session of the user, the caller's own too, and start a new one."""
 
+    serializer_class = ChangePasswordSerializer
     refusals: Refusals = (*AccountView.refusals, Throttled)
 
     @sensitive_variables("new_password")
-    def post(self, request: Request) -> Response:
-        new_password = self.read(ChangePasswordSerializer).validated_data["new_password"]
+    def post(self, request: Request, **prefix: object) -> Response:
+        new_password = self.read().validated_data["new_password"]
         user = self.user
         # The new tokens leave the way the credential came: a script must not read out what a cookie hid.
         delivery: Delivery = "cookie" if _came_in_cookie(request) else "json"
         response = Response()
 
         @sensitive_variables()
-        def change() -> TokenPair:
-            with transaction.atomic(using=router.db_for_write(user.__class__)):
-                user.set_password(new_password)
-                user.save(update_fields=["password"])
-                return start_anew(request, response, user, token_delivery=delivery)
+        def change() -> None:
+            user.set_password(new_password)
+            user.save(update_fields=["password"])
 
         with unless_deleted(user):
-            pair = until_not_lost(change, using=router.db_for_write(user.__class__))
+            pair = start_anew(request, response, user, change, token_delivery=delivery)
         return self.answer(response, pair, delivery, user=user)
 
 
 class SessionListView(AccountView):
     """The user's devices, last used first."""
 
-    def get(self, request: Request) -> Response:
-        live = AuthSession.objects.for_write().live().filter(user_id=request.user.pk).order_by("-rotated_at", "-id")
+    def get(self, request: Request, **prefix: object) -> Response:
+        live = sessions.live_rows(self.user).order_by("-rotated_at", "-id")
         return Response(SessionSerializer(live, many=True, context={"request": request}).data)
 
 
@@ -404,12 +450,12 @@ class SessionView(RevokeSessionsView):
 
     refusals: Refusals = (*RevokeSessionsView.refusals, NotFound)
 
-    def delete(self, request: Request, session_id: str) -> Response:
+    def delete(self, request: Request, session_id: str, **prefix: object) -> Response:
         try:
             wanted = UUID(session_id)
         except ValueError:
             raise NotFound from None
-        own = AuthSession.objects.for_write().live().filter(user_id=request.user.pk, pk=wanted)
+        own = sessions.live_rows(self.user).filter(pk=wanted)
         if not own.exists():
             raise NotFound
         return self.revoke(request, own, _("Session ended"))
@@ -423,10 +469,10 @@ class AllSessionsView(RevokeSessionsView):
     class Query(serializers.Serializer):
         keep_current = serializers.BooleanField(default=False)
 
-    def delete(self, request: Request) -> Response:
+    def delete(self, request: Request, **prefix: object) -> Response:
         query = self.Query(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        revoking = AuthSession.objects.for_write().live().filter(user_id=request.user.pk)
+        revoking = sessions.live_rows(self.user)
         if query.validated_data["keep_current"]:
             revoking = revoking.exclude(pk__in=[_current_session_id(request)])
         return self.revoke(request, revoking, _("Sessions ended"))

@@ -216,7 +216,7 @@ def test_the_header_is_blamed_where_it_is_bad_as_well_as_the_cookie(clock, signe
     assert reason(signed_in.get("/private", **bearer("garbage"))) == (401, "token_invalid")
 
 
-@pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "bearer abc", "garbage", " "])
+@pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "bearers abc", "garbage", " "])
 def test_a_header_of_another_scheme_is_no_concern_of_ours(db, browser, header):
     assert browser.get("/public", HTTP_AUTHORIZATION=header).status_code == 200
 

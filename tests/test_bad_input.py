@@ -71,6 +71,11 @@ def authenticated(signed_in) -> Browser:
     return signed_in
 
 
+def path_of(route: str) -> str:
+    """In cookie delivery a body that cannot be read keeps nobody from signing out."""
+    return f"/app/{route}" if route in {"refresh", "logout"} else f"/auth/{route}"
+
+
 def without_refresh_cookie(browser: Browser) -> Browser:
     browser.set_cookie(REFRESH, "")
     return browser
@@ -82,9 +87,7 @@ def test_malformed_body_is_refused_with_a_detail_and_a_code(authenticated, route
     content_type, content = body
     before = rows()
 
-    response = without_refresh_cookie(authenticated).generic(
-        "POST", f"/auth/{route}", content, content_type=content_type
-    )
+    response = without_refresh_cookie(authenticated).generic("POST", path_of(route), content, content_type=content_type)
 
     assert response.status_code in {400, 415}, response.content
     assert set(response.json()) == {"detail", "code"}
@@ -112,7 +115,7 @@ def test_field_of_the_wrong_kind_is_a_400_that_names_it(authenticated, account, 
     before = rows()
 
     response = without_refresh_cookie(authenticated).generic(
-        "POST", f"/auth/{route}", json.dumps(body), content_type=JSON
+        "POST", path_of(route), json.dumps(body), content_type=JSON
     )
 
     assert response.status_code == 400, response.content
@@ -241,12 +244,21 @@ def test_wrong_method_is_a_405_with_a_code(signed_in, route, method):
     assert response.json()["code"] == "method_not_allowed"
 
 
-@pytest.mark.parametrize("route", POST_ROUTES)
-def test_answer_that_cannot_be_given_as_asked_is_a_406_with_a_code(signed_in, route):
-    response = signed_in.post(f"/auth/{route}", HTTP_ACCEPT="image/png")
+@pytest.mark.parametrize("accept", ["image/png", "text/html", "garbage"])
+@pytest.mark.parametrize("query", ["", "?format=xml"])
+def test_answer_is_json_whatever_the_client_would_rather_read(signed_in, settings, accept, query):
+    settings.REST_FRAMEWORK = {"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]}
 
-    assert response.status_code == 406
-    assert response.json()["code"] == "not_acceptable"
+    response = signed_in.get(f"/auth/me{query}", HTTP_ACCEPT=accept)
+
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+
+
+def test_browsable_api_shows_the_fields_of_a_body(client, db):
+    page = client.get("/auth/login", HTTP_ACCEPT="text/html").content.decode()
+
+    assert 'name="password"' in page
+    assert 'name="remember"' in page
 
 
 @pytest.mark.parametrize("route", ["me", "sessions"])

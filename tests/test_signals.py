@@ -84,6 +84,28 @@ def test_receiver_that_fails_silences_no_other(signed_in, caplog):
     assert [record.name for record in caplog.records if record.levelname == "ERROR"] == ["django.dispatch"]
 
 
+def test_reuse_is_revoked_then_logged_then_told(signed_in, caplog):
+    """So a receiver that hangs, or kills the process, keeps neither the thief in nor the log empty."""
+    thief = signed_in.clone()
+    signed_in.refresh()
+    signed_in.refresh()
+    seen = []
+
+    def look(signal, **kwargs):
+        logged = any("reused" in record.message for record in caplog.records)
+        seen.append((signal, AuthSession.objects.get().revoked_at is not None, logged))
+
+    signals.session_revoked.connect(look)
+    signals.refresh_token_reused.connect(look)
+    try:
+        thief.refresh()
+    finally:
+        signals.session_revoked.disconnect(look)
+        signals.refresh_token_reused.disconnect(look)
+
+    assert seen == [(signals.session_revoked, True, True), (signals.refresh_token_reused, True, True)]
+
+
 # --- Receivers that fail --------------------------------------------------------------------------------------------
 
 

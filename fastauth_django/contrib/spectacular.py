@@ -291,7 +291,7 @@ class RouteSchema(AutoSchema):
 
     def refusals(self) -> list[type[APIException]]:
         """Every exception that the route answers with."""
-        refusals = [*self.view.refusals, exceptions.NotAcceptable]
+        refusals = [*self.view.refusals]
         if self.for_account:
             refusals += [BAD_HEADER, USER_NOT_FOUND] if conf.ACCEPT_TOKENS_WITHOUT_SESSION else [BAD_HEADER]
         if self.refuses_forgery:

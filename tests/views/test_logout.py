@@ -4,10 +4,14 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.signals import user_logged_out
+from rest_framework.throttling import BaseThrottle
+from rest_framework.versioning import AcceptHeaderVersioning
+from rest_framework.views import APIView
 
 from fastauth_django.models import AuthSession
 from fastauth_django.signals import session_revoked
 from fastauth_django.tokens import AccessToken
+from fastauth_django.views import LogoutView
 from tests.clients import ACCESS, REFRESH, Browser
 from tests.reading import clears_cookies, is_alive, listening, revoked_reason, session_of, touches_no_cookie
 
@@ -336,3 +340,86 @@ def test_user_logged_out_is_sent_once_for_each_user(signed_in, account, other_ac
 
     assert {arguments["user"] for _signal, arguments in heard} == {account.user, other_account.user}
     assert len(heard) == 2
+
+
+# --- Nothing in the request keeps it from signing out ---------------------------------------------------------------
+
+BODIES = {
+    "null": (b"null", "application/json"),
+    "an array": (b"[]", "application/json"),
+    "text": (b'"bye"', "application/json"),
+    "a number where the token stands": (b'{"refresh_token": 5}', "application/json"),
+    "half a JSON": (b'{"refresh_token": "x', "application/json"),
+    "10 MB": (b'{"refresh_token": "' + b"x" * 10_000_000 + b'"}', "application/json"),
+    "nested too deeply": (b"[" * 100_000, "application/json"),
+    "no content type": (b"bye", ""),
+    "text that sendBeacon sends": (b"bye", "text/plain;charset=UTF-8"),
+    "a form without a boundary": (b"bye", "multipart/form-data"),
+    "a type that nobody parses": (b"<bye/>", "application/xml"),
+    "a charset that nobody knows": (b"{}", "application/json; charset=none"),
+}
+
+
+@pytest.mark.parametrize(("body", "content_type"), BODIES.values(), ids=BODIES)
+def test_no_body_keeps_the_session_alive(signed_in, body, content_type):
+    response = signed_in.generic("POST", "/auth/logout", body, content_type=content_type)
+
+    assert response.status_code == 200
+    assert clears_cookies(response)
+    assert not is_alive(AuthSession.objects.get())
+
+
+HEADERS = {
+    "a type that no renderer makes": {"HTTP_ACCEPT": "text/html"},
+    "no type at all": {"HTTP_ACCEPT": "garbage"},
+    "a version that the project does not know": {"HTTP_ACCEPT": "application/json; version=9"},
+    "an Authorization that is none": {"HTTP_AUTHORIZATION": "Bearer a b c"},
+}
+
+
+@pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
+@pytest.mark.parametrize("path", ["/auth/logout", "/auth/logout?format=xml"])
+def test_no_header_and_no_query_keeps_the_session_alive(signed_in, headers, path, monkeypatch):
+    monkeypatch.setattr(LogoutView, "versioning_class", AcceptHeaderVersioning)
+    monkeypatch.setattr(AcceptHeaderVersioning, "allowed_versions", ["1"])
+
+    response = signed_in.post(path, **headers)
+
+    assert response.status_code == 200
+    assert clears_cookies(response)
+    assert not is_alive(AuthSession.objects.get())
+
+
+@pytest.mark.parametrize("route", ["logout", "refresh"])
+def test_no_throttle_of_the_project_counts_it(signed_in, route, monkeypatch):
+    class NobodyMay(BaseThrottle):
+        def allow_request(self, request, view):
+            return False
+
+    monkeypatch.setattr(APIView, "throttle_classes", [NobodyMay])
+
+    assert signed_in.post(f"/auth/{route}").status_code == 200
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_scheme_of_the_header_is_read_in_any_case(native_app, account, settings, scheme):
+    settings.FASTAUTH = {}
+    native_app.sign_in(account)
+    header = {"HTTP_AUTHORIZATION": f"{scheme} {native_app.access}"}
+    assert native_app.get("/private", **header).status_code == 200
+
+    assert native_app.post("/auth/logout", **header).status_code == 200
+
+    assert native_app.get("/private", **header).status_code == 401
+
+
+@pytest.mark.parametrize(("body", "content_type"), BODIES.values(), ids=BODIES)
+def test_in_json_delivery_such_a_body_is_refused_or_holds_no_token(native_app, account, settings, body, content_type):
+    """Its client presents the token in the body or in the header: "Logged out" is said only where a session ended."""
+    settings.FASTAUTH = {}
+    native_app.sign_in(account)
+
+    response = native_app.generic("POST", "/auth/logout", body, content_type=content_type)
+
+    assert response.status_code in {200, 400, 415}
+    assert (response.status_code == 200) is not is_alive(AuthSession.objects.get())

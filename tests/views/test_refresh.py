@@ -13,7 +13,7 @@ from fastauth_django.models import AuthSession, AuthSessionQuerySet
 from fastauth_django.signals import refresh_token_reused, token_refreshed
 from fastauth_django.tokens import RefreshToken
 from fastauth_django.views import RefreshView
-from tests.clients import ACCESS, REFRESH, Browser
+from tests.clients import ACCESS, REFRESH, Browser, NativeApp
 from tests.reading import (
     access_claims,
     clears_cookies,
@@ -99,7 +99,7 @@ def test_refresh_token_is_a_function_of_the_row(signed_in):
     refresh(signed_in)
 
     session = AuthSession.objects.select_related("user").get()
-    assert str(RefreshToken.for_session(session)) == signed_in.cookie(REFRESH)
+    assert str(RefreshToken.for_session(session, in_cookie=True)) == signed_in.cookie(REFRESH)
 
 
 def test_refresh_records_the_device(clock, signed_in):
@@ -135,6 +135,20 @@ def test_json_view_never_reads_a_refresh_cookie(signed_in):
     assert response.json()["code"] == "refresh_token_required"
     assert touches_no_cookie(response)
     assert session_of(signed_in).generation == 0
+
+
+def test_json_view_takes_no_token_that_was_delivered_in_a_cookie(clock, signed_in):
+    """Or who copied the cookie would get, inside the grace, the successor that a second tab does not get."""
+    thief, stolen = NativeApp(), {"refresh_token": signed_in.cookie(REFRESH)}
+    signed_in.refresh()
+    clock.shift(4)
+
+    response = thief.post("/app/refresh", stolen, format="json")
+
+    assert (response.status_code, response.json()["code"]) == (401, "token_invalid")
+    assert not holds_token(response)
+    assert signed_in.refresh().status_code == 200
+    assert thief.post("/app/refresh", stolen, format="json").json()["code"] == "refresh_token_reused"
 
 
 def test_token_in_the_body_of_a_cookie_view_leaves_in_cookies(signed_in):

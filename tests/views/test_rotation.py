@@ -271,6 +271,48 @@ def test_tabs_that_share_a_jar_go_on_refreshing(clock, signed_in, use):
     assert session_of(signed_in).generation == 5
 
 
+class TestAServerThatRendersPagesBesideTheBrowser:
+    """It has the visitor's cookies, another address and another user agent, and no jar."""
+
+    FROM_SERVER = {"REMOTE_ADDR": "192.0.2.1", "HTTP_USER_AGENT": "node"}
+
+    def test_that_comes_second_gets_what_it_needs_to_render(self, clock, signed_in, use):
+        for _page in range(5):
+            server = signed_in.clone()
+            assert signed_in.refresh().status_code == 200
+            assert server.refresh(**self.FROM_SERVER).status_code == 200
+            assert server.get("/private").status_code == 200
+            use(signed_in)
+            clock.shift(timedelta(minutes=14))
+
+        assert signed_in.refresh().status_code == 200
+
+    def test_that_comes_first_and_hands_the_cookies_over(self, clock, signed_in, use):
+        for _page in range(5):
+            server = signed_in.clone()
+            assert server.refresh(**self.FROM_SERVER).status_code == 200
+            assert server.get("/private").status_code == 200
+            assert signed_in.refresh().status_code == 200  # Under way meanwhile: an access cookie alone.
+            signed_in.set_cookie(REFRESH, server.cookie(REFRESH))
+            use(signed_in)
+            clock.shift(timedelta(minutes=14))
+
+        assert signed_in.refresh().status_code == 200
+
+    def test_that_keeps_the_cookies_and_uses_them_ends_the_session_with_its_address_in_the_list(
+        self, clock, signed_in, use
+    ):
+        """No rule can tell it from a thief. The documentation says so."""
+        server = signed_in.clone()
+        server.refresh(**self.FROM_SERVER)
+        use(server)
+        [shown] = server.get("/auth/sessions").json()
+        clock.shift(timedelta(minutes=14))
+
+        assert (shown["ip_address"], shown["user_agent"]) == ("192.0.2.1", "node")
+        assert is_reuse(signed_in.refresh())
+
+
 # --- The predecessor, when the answer was lost ----------------------------------------------------------------------
 
 
