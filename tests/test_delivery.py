@@ -298,8 +298,9 @@ def test_user_who_was_deleted_in_this_process_is_refused(rf, account):
 # --- The package ----------------------------------------------------------------------------------------------------
 
 
-def test_package_offers_three_functions_and_nothing_by_accident():
-    assert set(fastauth_django.__all__) == {"sign_in", "sign_out", "update_session_auth_hash"}
+def test_package_offers_four_functions_and_nothing_by_accident():
+    assert set(fastauth_django.__all__) == {"refuse_forgery", "sign_in", "sign_out", "update_session_auth_hash"}
+    assert all(getattr(fastauth_django, name).__name__ == name for name in fastauth_django.__all__)
     with pytest.raises(AttributeError, match="no attribute 'sign_up'"):
         _ = fastauth_django.sign_up
 

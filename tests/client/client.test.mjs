@@ -738,10 +738,13 @@ for (const status of [301, 302, 303, 307, 308]) {
       tabs.push(auth);
       try {
         await assert.rejects(auth.fetch("/away", { method: "POST" }), TypeError);
+        await assert.rejects(auth.fetch("/away", { headers: { "X-CSRFToken": "the page's own" } }), TypeError);
+        assert.equal((await auth.fetch("/away", { method: "POST", redirect: "manual" })).status, status);
         assert.deepEqual(thief.calls, []);
         if (place === "another origin") return;
         assert.equal((await auth.fetch("/home", { method: "PUT", body: "text" })).status, 200);
-        assert.equal((await auth.fetch("/home", { method: "POST", redirect: "manual" })).status, status);
+        const body = new Blob(["a stream"]).stream();
+        assert.equal((await auth.fetch("/arrived", { method: "POST", body, duplex: "half" })).status, 200);
         assert.deepEqual(api.calls.filter(({ path }) => path === "/arrived").at(-1).token, "abc123");
       } finally {
         delete globalThis.location;

@@ -79,7 +79,11 @@ def test_password_is_stored_hashed_and_works(browser):
     assert users().get().check_password(data["password"])
 
 
-@pytest.mark.parametrize("password", [" leading and trailing ", "\tß∂ƒ 密码 🔑 pässword"])
+@pytest.mark.parametrize(
+    "password",
+    [" leading and trailing ", "\tß∂ƒ 密码 🔑 pässword", "small letters and nothing else", "a hundred characters " * 5],
+    ids=["blanks", "scripts", "one kind", "long"],
+)
 def test_password_is_taken_as_it_was_typed(browser, password):
     assert sign_up(browser, password=password).status_code == 201
 

@@ -187,13 +187,14 @@ export function createClient({
     const { headers, method } = request;
     if (token && !headers.has("Authorization")) headers.set("Authorization", `Bearer ${token}`);
     const csrf = ["GET", "HEAD", "OPTIONS"].includes(method) ? null : csrfToken?.();
-    if (!csrf || headers.has("X-CSRFToken")) return send(request);
-    headers.set("X-CSRFToken", csrf);
+    if (csrf && !headers.has("X-CSRFToken")) headers.set("X-CSRFToken", csrf);
+    if (!headers.has("X-CSRFToken")) return send(request);
     // Browsers take this header along to wherever a redirect leads, so none may lead to another origin. Without the mode,
-    // which only a page of the same origin can have, that is none at all.
-    const { redirect, referrer, referrerPolicy } = request;
-    const home = globalThis.location?.origin === base.origin;
-    const staying = home ? { mode: /** @type {const} */ ("same-origin"), redirect } : { redirect: /** @type {const} */ ("error") };
+    // which only a page of the same origin can have, none is followed.
+    const { mode, redirect, referrer, referrerPolicy } = request;
+    const staying = globalThis.location?.origin === base.origin
+      ? { mode: /** @type {const} */ ("same-origin"), redirect }
+      : { mode, redirect: redirect === "follow" ? /** @type {const} */ ("error") : redirect };
     return send(new Request(request, { ...staying, referrer, referrerPolicy }));
   }
 
