@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.http import HttpRequest
 from rest_framework.settings import api_settings
+
+#: Networks inside of a house: loopback, link-local, private (RFC 1918, RFC 4193) and shared (RFC 6598).
+INSIDE = [
+    *map(
+        ip_network, ["127.0.0.0/8", "169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"]
+    ),
+    *map(ip_network, ["::1", "fe80::/10", "fc00::/7"]),
+]
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -30,6 +38,17 @@ def client_address(request: HttpRequest) -> str | None:
         # A zone ("%eth0") means something on one host only, and databases refuse it.
         return str(IPv6Address(int(ip)))
     return str(ip)
+
+
+def tells_clients_apart(address: str | None) -> bool:
+    """Whether ``address``, of :func:`client_address`, may be one client's and not that of a proxy before all of them.
+
+    Unless the project says how many proxies there are, an address from inside the house is most likely a proxy's.
+    """
+    if address is None:
+        return False
+    ip = ip_address(address)
+    return api_settings.NUM_PROXIES is not None or not any(ip in network for network in INSIDE)
 
 
 def _without_port(address: str) -> str:

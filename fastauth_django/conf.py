@@ -76,6 +76,7 @@ class FastAuthSettings(TypedDict, total=False):
     ACCEPT_TOKENS_WITHOUT_SESSION: bool
     COOKIE_FORMER: list[FormerCookieSettings] | tuple[FormerCookieSettings, ...]
     SIGN_UP_ENABLED: bool
+    SIGN_UP_LIMIT: int | None
     LOGIN_FAILURE_LIMIT: int
     LOGIN_FAILURE_WINDOW: Duration
     LOGIN_SERIALIZER: str | type[BaseSerializer[Any]]
@@ -367,11 +368,16 @@ class Settings:
         default_text="[]",
     )
     SIGN_UP_ENABLED = Setting(boolean, True, "register answers 403 when this is off.")
+    SIGN_UP_LIMIT = Setting(
+        Kind("int from 1, or None", _optional(_integer(1))),
+        20,
+        "Attempts to sign up from one network within an hour before 429. None: no limit.",
+    )
     LOGIN_FAILURE_LIMIT = Setting(
         Kind("int from 1", _integer(1)),
         5,
-        "Failed sign-ins for one identifier from one address within the window before 429. One address may fail "
-        "twenty times as often over all identifiers.",
+        "Failed sign-ins for one identifier, and for one account, from one network within the window. One network may "
+        "fail twenty times as often over all identifiers.",
     )
     LOGIN_FAILURE_WINDOW = Setting(
         duration, timedelta(minutes=5), "The window in which failures are counted.", default_text="5 minutes"

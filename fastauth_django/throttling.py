@@ -1,33 +1,46 @@
-"""Limits on failed sign-ins: guessing one account's password, and spraying one password over many accounts."""
+"""Limits on failed sign-ins and on sign-ups: guessing one account's password, spraying one password over many accounts,
+and making accounts by the thousand.
+
+All of them are by the client's network. :func:`verify_credentials` counts an attempt for three things:
+
+- the *identifier* as it was typed, before the password is verified. One too many is 429, also for a name of nobody;
+- the *network*, before the password is verified: so many failures over all names are 429;
+- the *account* that the database found. Collations and look-alike letters make one account answer to many names, and
+  the database alone knows which. A full counter of the account gives the ordinary 401, after the ordinary work, because
+  429 would tell that the account exists.
+"""
 
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache as once
 from ipaddress import ip_network
 from time import time
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.contrib.auth import authenticate, get_user_model
 from django.core.cache import cache
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import InterfaceError, OperationalError, router
 from django.http import HttpRequest
-from django.utils.crypto import salted_hmac
+from django.utils.crypto import get_random_string, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import Throttled
 
-from .client_address import client_address
+from .client_address import client_address, tells_clients_apart
 from .conf import conf
-from .conflicts import until_not_lost
+from .conflicts import is_due, until_not_lost
 from .exceptions import InvalidCredentials, UserInactive
 from .replicas import read_from_primary
 
 logger = logging.getLogger("fastauth_django.security")
 
 SPRAYING_FACTOR = 20  # One office may share an address; it fails more often than one person.
-IGNORED_BY_COLLATIONS = {"Mn", "Me", "Cc", "Cf"}  # Unicode's accents, enclosing marks, control and format characters.
+SIGN_UP_WINDOW = 60 * 60  # seconds
 
 
 @sensitive_variables()
@@ -38,79 +51,156 @@ def verify_credentials(request: HttpRequest, identifier: str, password: str) -> 
     guesses at once are fifty. Raises ``Throttled``; :class:`InvalidCredentials`, for an unknown identifier as for a
     wrong password; or :class:`UserInactive`, if a backend lets such a user through.
     """
-    counted = []
-    for counter in _counters(request, identifier):
-        # If the cache hangs, the visitor and the worker wait for its timeout. Once is enough.
-        if not counter.count():
-            break
-        counted.append(counter)
+    network = Network.of(request)
+    limit = conf.LOGIN_FAILURE_LIMIT
+    by_name, by_network = network.counter("identifier", identifier), network.counter("address")
+    counted: list[Counter] = []
+    failures = 0
+    # If the cache hangs, the visitor and the worker wait for its timeout. Once is enough.
+    if by_name.count():
+        by_name.refuse_over(limit)
+        failures = by_network.count()
+        network.refuse_over(by_network, limit * SPRAYING_FACTOR)
+        counted = [by_name, by_network]
     try:
-        # A backend may write: Django's own does where the password's hash is to be upgraded.
         with read_from_primary():
+            if failures > limit:
+                # No account can have had more failures than its network. Below that, a sign-in saves this query.
+                counted.append(_account_counter(network, _key_of_account(identifier)))
+                if counted[-1].count() > limit:
+                    password = get_random_string(32)  # Nothing is right now, and everything takes its usual course.
+            # A backend may write: Django's own does where the password's hash is to be upgraded.
             user = until_not_lost(
                 lambda: authenticate(request, **{get_user_model().USERNAME_FIELD: identifier, "password": password}),
                 using=router.db_for_write(get_user_model()),
             )
+            if 0 < failures <= limit:
+                # Not counted yet for the account, and counts before anybody learns how it ended.
+                counted.append(_account_counter(network, _key_of_account(identifier) if user is None else user.pk))
+                if counted[-1].count() > limit:
+                    user = None
     except (InterfaceError, OperationalError):
         # The database went away. People will try the right password again and again until it is back.
-        _take_back(counted, FailureCounter.uncount)
+        _until_away([counter.take_back for counter in counted])
         raise
     if user is None:
         raise InvalidCredentials
-    _take_back(counted, FailureCounter.forgive)
+    if counted:
+        # What was typed exactly so, and the account: a look-alike of the name may be somebody else's.
+        _until_away([by_network.take_back, by_name.reset, counted[-1].reset])
     if not user.is_active:
         raise UserInactive
     return user
 
 
-def _take_back(counted: list[FailureCounter], how: Callable[[FailureCounter], bool]) -> None:
-    for counter in counted:
-        if not how(counter):
-            break
+def count_sign_up(request: HttpRequest) -> None:
+    """Count an attempt to sign up, before the password is hashed. Raises ``Throttled`` for one too many."""
+    network = Network.of(request)
+    if conf.SIGN_UP_LIMIT is not None:
+        attempts = network.counter("sign-up", window=SIGN_UP_WINDOW)
+        if attempts.count():
+            network.refuse_over(attempts, conf.SIGN_UP_LIMIT)
+
+
+def _key_of_account(identifier: str) -> Any:
+    """The primary key of the account that the database finds for ``identifier``, or None, which no account has."""
+    users: Any = get_user_model()
+    try:
+        return users._default_manager.get_by_natural_key(identifier).pk
+    except (ObjectDoesNotExist, ValueError, TypeError, ValidationError):
+        return None  # The last three: for a field that takes no such text, such as a number.
+
+
+def _account_counter(network: Network, key: Any) -> Counter:
+    return network.counter("account", str(key))
+
+
+def _until_away(operations: list[Callable[[], bool]]) -> None:
+    """Do what may be waited for once: if the cache does not answer the first, it will not answer the next."""
+    all(operation() for operation in operations)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where a request comes from, as far as limits by address go."""
+
+    address: str | None
+    is_known: bool
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Network:
+        address = client_address(request)
+        is_known = tells_clients_apart(address)
+        if not is_known and not django_settings.DEBUG:
+            _warn_of_unknown_clients(address)
+        # An IPv6 customer has a whole /64, and could guess from a new address each time.
+        return cls(str(ip_network(f"{address}/64", strict=False)) if address and ":" in address else address, is_known)
+
+    def counter(self, kind: str, name: str = "", window: int | None = None) -> Counter:
+        # Hashed, so that nobody reads in the cache who signs in from where. Keys must also be short and without spaces.
+        # 128 bits are enough, and the cache checks each letter of a key at each operation.
+        parts = repr((kind, name, self.address))
+        digest = salted_hmac("fastauth_django.throttling", parts, algorithm="sha256").hexdigest()[:32]
+        return Counter(f"fastauth:failures:{digest}", window or int(conf.LOGIN_FAILURE_WINDOW.total_seconds()))
+
+    def refuse_over(self, counter: Counter, limit: int) -> None:
+        """Raise ``Throttled`` if this network is over ``limit``. If it may be the whole world, only log."""
+        if self.is_known:
+            counter.refuse_over(limit)
+        elif counter.attempts > limit and is_due("over limit", counter.name):
+            logger.warning("A limit by address is reached, and the address %s says nothing: not refused", self.address)
+
+
+@once
+def _warn_of_unknown_clients(address: str | None) -> None:
+    logger.warning(
+        "The address of clients is %s, which tells no two apart: limits by address refuse nobody. Set "
+        "REST_FRAMEWORK['NUM_PROXIES'] (fastauth_django.W023)",
+        address or "empty",
+    )
 
 
 @dataclass
-class FailureCounter:
-    """Failures under one name in the cache, forgotten a window after the first of them."""
+class Counter:
+    """Attempts under one name in the cache, forgotten a window, in seconds, after the first of them."""
 
     name: str
-    limit: int
-    resets_on_success: bool
+    window: int
+    attempts: int = 0
 
-    def count(self) -> bool:
-        """Count one attempt, and return whether the cache answered.
-
-        Raises ``Throttled``, with the seconds to wait, if it is one too many.
-        """
-        window = int(conf.LOGIN_FAILURE_WINDOW.total_seconds())
+    def count(self) -> int:
+        """Count one attempt, and return how many there were; 0 if the cache did not answer."""
         try:
-            if cache.add(self.name, 1, timeout=window):
-                cache.set(self._until, time() + window, timeout=window)
-                return True
-            attempts = cache.incr(self.name)
-            if attempts <= 1:
-                # The window ended in between, and Redis began a new counter, which has no timeout yet.
-                cache.touch(self.name, timeout=window)
-            until = cache.get(self._until) if attempts > self.limit else None
+            if cache.add(self.name, 1, timeout=self.window):
+                cache.set(self._until, time() + self.window, timeout=self.window)
+                self.attempts = 1
+            else:
+                self.attempts = cache.incr(self.name)
+                if self.attempts <= 1:
+                    # The window ended in between, and Redis began a new counter, which has no timeout yet.
+                    cache.touch(self.name, timeout=self.window)
         except ValueError:
-            return True  # The window ended between the two calls, or the cache keeps nothing.
+            self.attempts = 1  # The window ended between the two calls, or the cache keeps nothing.
         except Exception:
             # The cache's client may raise anything when its server is away. The password is still checked.
-            logger.exception("Sign-in failures cannot be counted: the cache does not answer")
-            return False
-        if attempts > self.limit:
-            raise Throttled(wait=max(1, (until or time() + window) - time()))
-        return True
+            logger.exception("Attempts cannot be counted: the cache does not answer")
+        return self.attempts
 
-    def forgive(self) -> bool:
-        """Take back an attempt that was no failure, and return whether the cache answered."""
-        if self.resets_on_success:
-            return self._reset(lambda: cache.delete_many([self.name, self._until]))
-        return self.uncount()
+    def refuse_over(self, limit: int) -> None:
+        """Raise ``Throttled``, with the seconds to wait, if that was one attempt too many."""
+        if self.attempts > limit:
+            until = None
+            with suppress(Exception):  # The cache may go away at any moment.
+                until = cache.get(self._until)
+            raise Throttled(wait=max(1, (until or time() + self.window) - time()))
 
-    def uncount(self) -> bool:
-        """Take back an attempt whose password nobody checked, and return whether the cache answered."""
+    def take_back(self) -> bool:
+        """Take back one attempt, and return whether the cache answered."""
         return self._reset(lambda: cache.decr(self.name))
+
+    def reset(self) -> bool:
+        """Forget all attempts, and return whether the cache answered."""
+        return self._reset(lambda: cache.delete_many([self.name, self._until]))
 
     def _reset(self, operation: Callable[[], object]) -> bool:
         try:
@@ -118,38 +208,10 @@ class FailureCounter:
         except ValueError:
             return True  # The window is over.
         except Exception:
-            logger.exception("Sign-in failures cannot be reset: the cache does not answer")
+            logger.exception("Attempts cannot be reset: the cache does not answer")
             return False
         return True
 
     @property
     def _until(self) -> str:
         return f"{self.name}:until"
-
-
-def _counters(request: HttpRequest, identifier: str) -> list[FailureCounter]:
-    address = client_address(request)
-    # An IPv6 customer has a whole /64, and could guess from a new address each time.
-    network = str(ip_network(f"{address}/64", strict=False)) if address and ":" in address else address
-    # Hashed, so that nobody reads in the cache who signs in from where. Keys must also be short and without spaces.
-    folded = _fold(identifier)
-    limit = conf.LOGIN_FAILURE_LIMIT
-    counters = [FailureCounter(_key("identifier", folded, network), limit, resets_on_success=True)]
-    if network is not None:
-        counters.append(FailureCounter(_key("address", network), limit * SPRAYING_FACTOR, resets_on_success=False))
-    return counters
-
-
-def _fold(identifier: str) -> str:
-    """Map all spellings of ``identifier`` that a database might take for the same account to one text.
-
-    MariaDB's default collation finds ``ada`` for ``Ádà`` too. Without this, each spelling would be five more guesses.
-    """
-    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", identifier).casefold())
-    return "".join(letter for letter in letters if unicodedata.category(letter) not in IGNORED_BY_COLLATIONS).strip()
-
-
-def _key(*parts: str | None) -> str:
-    # 128 bits are enough, and the cache checks each letter of a key at each operation.
-    digest = salted_hmac("fastauth_django.throttling", repr(parts), algorithm="sha256").hexdigest()[:32]
-    return f"fastauth:failures:{digest}"

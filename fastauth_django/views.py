@@ -56,6 +56,7 @@ from .models import AuthSession, AuthSessionQuerySet
 from .replicas import read_from_primary
 from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
 from .signals import user_signed_up
+from .throttling import count_sign_up
 from .tokens import IssuedTokens, RefreshToken, TokenPair
 
 Reason = AuthSession.RevokedReason
@@ -207,7 +208,7 @@ class ActView(AuthView):
 class RegisterView(ActView):
     """Create an account and sign it in."""
 
-    refusals: Refusals = (SignUpDisabled, UserExists)
+    refusals: Refusals = (SignUpDisabled, UserExists, Throttled)
 
     @property
     def serializer_class(self) -> Any:
@@ -218,6 +219,7 @@ class RegisterView(ActView):
         self.refuse_forgery(request, csrf_token_can_be_sent=False)
         if not conf.SIGN_UP_ENABLED:
             raise SignUpDisabled
+        count_sign_up(request._request)
         alias = router.db_for_write(AuthSession.user.field.related_model)
         with read_from_primary():
             try:

@@ -6,15 +6,18 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.signals import user_login_failed
 from django.core.cache import cache
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
-from django.db import OperationalError
+from django.core.exceptions import ValidationError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
-from fastauth_django import throttling
+from fastauth_django import conflicts, throttling
 from tests.clients import Browser
-from tests.factories import identifier_for
+from tests.factories import identifier_for, make_account, sign_up_data
 from tests.reading import listening, touches_no_cookie
 
 pytestmark = pytest.mark.django_db
@@ -104,19 +107,201 @@ def test_limit_and_window_are_settings(clock, ada, settings):
 # --- Whom it concerns -----------------------------------------------------------------------------------------------
 
 
-SPELLINGS = {
-    "case": str.upper,
-    "spaces around": lambda identifier: f"  {identifier}\t",
-    "full width": lambda identifier: identifier.replace("a", "\uff41"),
-    "another letter for the same": lambda identifier: identifier.replace("a", "\N{FEMININE ORDINAL INDICATOR}"),
-    "accent": lambda identifier: identifier.replace("a", "á"),
-    "zero width": lambda identifier: identifier.replace("d", "d\N{ZERO WIDTH JOINER}"),
-}
+def find_whatever_the_case(monkeypatch):
+    """As a collation does that ignores case, or a manager that a project has for it."""
+    users = get_user_model()._default_manager
+    monkeypatch.setattr(
+        type(users), "get_by_natural_key", lambda self, name: self.get(**{f"{IDENTIFIER}__iexact": name})
+    )
 
 
-@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
-def test_other_spelling_of_the_identifier_is_no_new_identifier(locked_out, ada, spell):
-    assert guess(spell(ada)).status_code == 429
+def test_other_spelling_is_no_sixth_guess_and_the_answer_is_the_ordinary_one(monkeypatch, locked_out, ada, right):
+    find_whatever_the_case(monkeypatch)
+
+    response = guess(ada.upper(), password=right)
+
+    assert (response.status_code, response.json()["code"]) == (401, "invalid_credentials")
+    assert guess(ada.upper(), password=right, address="192.0.2.2").status_code == 200
+
+
+def test_many_spellings_are_five_guesses(monkeypatch, clock, ada, right):
+    find_whatever_the_case(monkeypatch)
+    spellings = [ada[:number] + ada[number].upper() + ada[number + 1 :] for number in range(3)]
+    assert [guess(spelling).status_code for spelling in (*spellings, *spellings[:2])] == [401] * 5
+
+    assert guess(ada, password=right).status_code == 401
+    clock.shift(timedelta(minutes=6))
+    assert guess(ada, password=right).status_code == 200
+
+
+def test_right_guess_that_others_overtook_is_no_success(monkeypatch, clock, ada, right):
+    """Fifty spellings at once: the first few are verified before the account's counter is full."""
+    find_whatever_the_case(monkeypatch)
+    verify = throttling.authenticate
+
+    def overtaken(request, **credentials):
+        user = verify(request, **credentials)
+        monkeypatch.setattr(throttling, "authenticate", verify)
+        spellings = [ada[:number] + ada[number:].upper() for number in range(3)]
+        assert [guess(spelling).status_code for spelling in (*spellings, *spellings[:2])] == [401] * 5
+        return user
+
+    monkeypatch.setattr(throttling, "authenticate", overtaken)
+
+    assert guess(ada, password=right).status_code == 401
+
+
+def test_twin_of_a_name_resets_no_count_of_it(monkeypatch, clock, account, ada):
+    """The database tells the two apart. Who looks only at the letters does not."""
+    twin = make_account("Ada").credentials
+
+    for _round in range(8):
+        guess(ada)
+        assert guess(twin[IDENTIFIER], password=twin["password"]).status_code == 200
+
+    assert guess(ada).status_code == 429
+
+
+def test_what_is_told_and_done_is_the_same_for_a_name_of_nobody(monkeypatch, clock, hashed, account, other_account):
+    """At every attempt, through the limit of the name, of the account and of the network."""
+    find_whatever_the_case(monkeypatch)
+    told = []
+    for name, address in [(other_account.credentials[IDENTIFIER], "192.0.2.1"), (identifier_for("nobo"), "192.0.2.2")]:
+        spellings = [name, name, name, name.upper(), name, name.title(), name, name, name.swapcase(), name.upper()] * 15
+        told.append([answer_and_work(spelling, address, hashed) for spelling in spellings])
+
+    assert told[0] == told[1]
+    assert {status for status, *_others in told[0]} == {401, 429}
+
+
+def answer_and_work(name, address, hashed):
+    before = hashed()
+    with CaptureQueriesContext(connection) as queries:
+        response = guess(name, address=address)
+    headers = {key: value for key, value in response.headers.items() if key != "Content-Length"}
+    return response.status_code, response.json(), headers, len(queries), hashed() - before
+
+
+class CountingHasher(MD5PasswordHasher):
+    runs = 0
+
+    def encode(self, password, salt):
+        CountingHasher.runs += 1
+        return super().encode(password, salt)
+
+
+@pytest.fixture
+def hashed(settings):
+    """How many passwords were hashed so far."""
+    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    return lambda: CountingHasher.runs
+
+
+class NumberOnly(ModelBackend):
+    """Signs in by something else than the identifier, which the user model may not even take."""
+
+    def authenticate(self, request, password=None, **credentials):
+        return None
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, ValidationError("no number")])
+def test_name_that_the_field_does_not_take_is_a_name_of_nobody(settings, monkeypatch, clock, error):
+    def refuse(self, name):
+        raise error
+
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.NumberOnly"]
+    monkeypatch.setattr(type(get_user_model()._default_manager), "get_by_natural_key", refuse)
+
+    assert guess_often(6, identifier_for("five")) == [401] * 5 + [429]
+
+
+def test_tenants_behind_one_cache_count_apart_where_the_project_says_so(clock, ada, right, settings):
+    def of_tenant(key, prefix, version):
+        return f"{tenant}:{prefix}:{version}:{key}"
+
+    settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_FUNCTION": of_tenant}}
+    tenant = "one"
+    guess_often(6, ada)
+    tenant = "two"
+
+    assert guess(ada, password=right).status_code == 200
+
+
+# --- An address that says nothing -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def warnings(caplog):
+    throttling._warn_of_unknown_clients.cache_clear()
+    conflicts._tried.clear()
+    return lambda: [record.getMessage() for record in caplog.records if record.name == "fastauth_django.security"]
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "fd00::1", "100.64.0.1"])
+def test_address_that_says_nothing_shuts_nobody_out_and_is_told_to_the_log(limit_of_one, ada, right, address, warnings):
+    assert spray(22, address=address) == [401] * 22
+
+    assert guess(ada, password=right, address=address).status_code == 200
+    told = warnings()
+    assert sum("tells no two apart" in each for each in told) == 1
+    assert sum("limit by address is reached" in each for each in told) == 1
+
+
+def test_address_from_inside_counts_where_the_project_says_that_there_is_no_proxy(limit_of_one, settings, warnings):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 0}
+
+    assert spray(21, address="10.1.2.3")[-1] == 429
+    assert warnings() == []
+
+
+def test_developer_is_not_warned(clock, ada, settings, warnings):
+    settings.DEBUG = True
+
+    guess(ada, address="127.0.0.1")
+
+    assert warnings() == []
+
+
+# --- Sign-ups -------------------------------------------------------------------------------------------------------
+
+
+def sign_up(number, address="192.0.2.1"):
+    data = {**sign_up_data(f"visitor{number}"), "password": "1"}
+    return Browser().post("/auth/register", data, format="json", REMOTE_ADDR=address).status_code
+
+
+def test_twenty_sign_ups_of_one_network_an_hour(clock, db):
+    assert [sign_up(number) for number in range(21)] == [400] * 20 + [429]
+    assert sign_up(22, address="192.0.2.2") == 400
+    clock.shift(timedelta(hours=1))
+    assert sign_up(23) == 400
+
+
+def test_sign_up_over_the_limit_hashes_no_password(clock, hashed, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "SIGN_UP_LIMIT": 1}
+    sign_up(1)
+    before = hashed()
+
+    response = Browser().post("/auth/register", sign_up_data("grace"), format="json", REMOTE_ADDR="192.0.2.1")
+
+    assert (response.status_code, response.json()["code"]) == (429, "throttled")
+    assert int(response["Retry-After"]) == 3600
+    assert hashed() == before
+
+
+def test_sign_up_without_a_limit(clock, db, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "SIGN_UP_LIMIT": None}
+
+    assert {sign_up(number) for number in range(30)} == {400}
+
+
+def test_sign_up_goes_on_when_the_cache_is_away(db, settings):
+    use_cache(settings, f"{__name__}.BrokenCache")
+
+    assert {sign_up(number) for number in range(30)} == {400}
+
+
+# --- Whom else it concerns ------------------------------------------------------------------------------------------
 
 
 def test_other_identifier_is_not_concerned(locked_out, other_account):
@@ -227,6 +412,16 @@ def test_right_password_that_was_tried_while_the_database_was_away_is_no_failure
 
 
 @pytest.mark.usefixtures("database_goes_away")
+def test_that_holds_while_others_of_the_network_have_failed_too(clock, ada, right):
+    spray(6)
+    for _try in range(10):
+        with pytest.raises(OperationalError):
+            guess(ada, AWAY, right)
+
+    assert guess(ada, password=right).status_code == 200
+
+
+@pytest.mark.usefixtures("database_goes_away")
 def test_database_that_goes_away_resets_no_count(clock, ada):
     before = guess_often(4, ada)
     with pytest.raises(OperationalError):
@@ -316,14 +511,14 @@ def test_nobody_is_locked_out_when_the_cache_is_away(ada, right, settings, caplo
 
     assert guess(ada).status_code == 401
     assert guess(ada, password=right).status_code == 200
-    assert set(errors_in(caplog)) == {"Sign-in failures cannot be counted: the cache does not answer"}
+    assert set(errors_in(caplog)) == {"Attempts cannot be counted: the cache does not answer"}
 
 
 def test_right_password_signs_in_though_the_cache_went_away(ada, right, settings, caplog):
     use_cache(settings, f"{__name__}.CacheThatGoesAway")
 
     assert guess(ada, password=right).status_code == 200
-    assert set(errors_in(caplog)) == {"Sign-in failures cannot be reset: the cache does not answer"}
+    assert set(errors_in(caplog)) == {"Attempts cannot be reset: the cache does not answer"}
 
 
 @pytest.mark.parametrize("cache", ["BrokenCache", "CacheThatGoesAway"])

@@ -464,9 +464,8 @@ LIMIT_NOT_SHARED = Message(
 )
 PROXY_NOT_COUNTED = Message(
     "W023",
-    "{setting} says that there is a proxy and REST_FRAMEWORK['NUM_PROXIES'] is not set: this app sees the address of "
-    "the proxy for every client, so the failed sign-ins of one client lock out all others, and every session shows "
-    "that address.",
+    "REST_FRAMEWORK['NUM_PROXIES'] is not set. Behind a proxy, or on a unix socket, this app cannot tell clients "
+    "apart: limits by address refuse nobody, and five failures under one name lock that name for everybody.",
     "Set NUM_PROXIES to the number of proxies that append to X-Forwarded-For, or to 0 if REMOTE_ADDR is the client's "
     "address.",
     deploy=True,

@@ -1,4 +1,4 @@
-"""Does the limit on failed sign-ins hold in production?"""
+"""Do the limits on failed sign-ins and on sign-ups hold in production?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from rest_framework.settings import api_settings as rest_framework_settings
 
-from ..views import ChangePasswordView, LoginView
+from ..views import ChangePasswordView, LoginView, RegisterView
 from . import messages, project
 
 FAULTS = {
@@ -22,21 +22,19 @@ FAULTS = {
     FileBasedCache: "loses counts when two requests come at once",
     DatabaseCache: "loses counts when two requests come at once",
 }
-PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 
 
 def faults() -> Iterator[checks.CheckMessage]:
-    if not any(issubclass(route.view, (LoginView, ChangePasswordView)) for route in project.auth_routes()):
+    if not any(
+        issubclass(route.view, (LoginView, RegisterView, ChangePasswordView)) for route in project.auth_routes()
+    ):
         return  # No view takes a password.
     backend = _cache_backend()
     for kind, fault in FAULTS.items():
         if isinstance(backend, type) and issubclass(backend, kind):
             yield messages.LIMIT_NOT_SHARED(backend=project.name_of(backend), fault=fault)
     if rest_framework_settings.NUM_PROXIES is None:
-        for setting in PROXY_SETTINGS:
-            if getattr(django_settings, setting):
-                yield messages.PROXY_NOT_COUNTED(setting=setting)
-                break
+        yield messages.PROXY_NOT_COUNTED()
 
 
 def _cache_backend() -> object:

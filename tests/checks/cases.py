@@ -53,7 +53,7 @@ def simple_jwt(**keys):
 
 
 def classes(*paths):
-    return {"REST_FRAMEWORK": {"DEFAULT_AUTHENTICATION_CLASSES": list(paths)}}
+    return {"REST_FRAMEWORK": {"DEFAULT_AUTHENTICATION_CLASSES": list(paths), "NUM_PROXIES": 0}}
 
 
 def urls(*patterns):
@@ -969,7 +969,12 @@ DEPLOYMENT = [
         fastauth(SIGN_UP_ENABLED=True),
         {**fastauth(), **urls(project.API), **classes(STATELESS_CLASS)},
     ),
-    Case("W035", "nobody decided", fastauth(**HOST_NAMES), fastauth(**HOST_NAMES, SIGN_UP_ENABLED=False)),
+    Case(
+        "W035",
+        "nobody decided",
+        fastauth(**HOST_NAMES),
+        fastauth(**HOST_NAMES, SIGN_UP_ENABLED=False),
+    ),
     Case("W035", "in JSON delivery", json_fastauth(), json_fastauth(SIGN_UP_ENABLED=True)),
     Case("W035", "a sign-up without a word of FASTAUTH", {"FASTAUTH": {}}, {"FASTAUTH": {}, **NO_LOGIN}),
     Case(
@@ -986,12 +991,12 @@ DEPLOYMENT = [
     ),
     Case("W026", "a domain, and no list to look in", fastauth(COOKIE_DOMAIN="example.com"), fastauth(), without_list),
     Case("W026", "a wildcard", trusted("https://*.example.com"), trusted("https://app.example.com"), without_list),
-    Case("W023", "a header of the proxy's", PROXY_HEADER, {**PROXY_HEADER, **proxies(1)}),
+    Case("W023", "nobody said how many", {**fastauth(**DECIDED), **proxies(None)}, fastauth(**DECIDED)),
     Case(
         "W023",
-        "the proxy's host",
-        {"USE_X_FORWARDED_HOST": True, "USE_X_FORWARDED_PORT": True},
-        {"USE_X_FORWARDED_HOST": True, **proxies(0)},
+        "a proxy that says who calls",
+        {**fastauth(**DECIDED), **PROXY_HEADER, **proxies(None)},
+        {**fastauth(**DECIDED), **PROXY_HEADER, **proxies(1)},
     ),
 ]
 

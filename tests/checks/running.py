@@ -9,13 +9,16 @@ from django.core.checks import CheckMessage
 from django.core.checks.registry import registry
 from django.test import override_settings
 
+from tests.settings import REST_FRAMEWORK
+
 #: What a production site has beside the test project's settings.
 PRODUCTION = {
+    "REST_FRAMEWORK": {**REST_FRAMEWORK, "NUM_PROXIES": 0},
     "ALLOWED_HOSTS": ["api.example.com", "www.example.com"],
     "CACHES": {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache"}},
 }
 #: What ``check --deploy`` says of any site that is content with the defaults, as most cases are. Their own cases ask.
-OF_DEFAULTS = {"W034", "W035"}
+OF_DEFAULTS = {"W023", "W034", "W035"}
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,7 @@ def test_example_project_passes_with_deploy():
         "SECRET_KEY": "k" * 50,
         "ALLOWED_HOSTS": "app.example.com",
         "REDIS_URL": "redis://cache",
+        "NUM_PROXIES": "1",
     }
     checked = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy"],
@@ -203,13 +204,13 @@ def test_example_project_passes_with_deploy():
 
 @pytest.mark.parametrize(
     "overrides",
-    [cache(LOCMEM), PROXY_HEADER, {"USE_X_FORWARDED_PORT": True}],
-    ids=["cache in each process", "proxy", "proxy's port"],
+    [cache(LOCMEM), proxies(None)],
+    ids=["cache in each process", "proxies"],
 )
 def test_question_of_deployment_is_asked_with_deploy_only(overrides):
     assert found(overrides, deploy=False) == []
-    assert all(message.deploy for message in (REFERENCE[said.id] for said in found(overrides)))
-    assert found(overrides)
+    assert all(message.deploy for message in (REFERENCE[said.id] for said in found(overrides, defaults=True)))
+    assert found(overrides, defaults=True)
 
 
 def test_one_mistake_in_a_type_silences_what_would_only_guess():

@@ -229,7 +229,10 @@ FAULTS: dict[str, tuple[Callable[[Tools], None], list[str]]] = {
         ["login", "refresh", "view without REST framework"],
     ),
     "clearing of the cookies": (lambda tools: tools.patch(cookies, "_clear_former"), ["logout", "end all sessions"]),
-    "counting of failures": (lambda tools: tools.patch(throttling, "_counters"), ["login", "change-password by form"]),
+    "counting of failures": (
+        lambda tools: tools.patch(throttling.Network, "counter"),
+        ["login", "change-password by form"],
+    ),
     "settings": (
         lambda tools: tools.fastauth(REFRESH_GRACE="soon", LOGIN_FAILURE_LIMIT="few", COOKIE_DOMAIN=5),
         ["login", "refresh", "logout"],
@@ -596,7 +599,9 @@ OBJECTS = {
     "cookies": of_a_cookie,
     "CookieSpec": lambda session, rf: cookies.access_cookie(),
     "backend": lambda session, rf: [token_backend(), vars(conf)],
-    "counters of failures": lambda session, rf: throttling._counters(rf.get("/"), "ada@example.com"),
+    "counters of failures": lambda session, rf: throttling.Network.of(rf.get("/")).counter(
+        "identifier", "ada@example.com"
+    ),
     "refusal": lambda session, rf: [RefreshTokenReused(session), RefreshTokenReused(session).detail],
     "RefreshSerializer": of_a_serializer(serializers.RefreshSerializer),
     "RegisterSerializer": of_a_serializer(serializers.RegisterSerializer),
