@@ -9,6 +9,7 @@ from tests.browser.certificate import Authority
 from tests.browser.engines import ChromiumProfile, start_chromium, start_firefox
 from tests.browser.pages import Pages
 from tests.browser.servers import Servers, free_port, make_template
+from tests.browser.webkit import start_webkit
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,13 @@ def chromium(tmp_path_factory, default_ports):
 @pytest.fixture(scope="package")
 def firefox():
     browser = start_firefox()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="package")
+def webkit():
+    browser = start_webkit()
     yield browser
     browser.close()
 
