@@ -16,8 +16,8 @@ from tests.missing import need
 
 pytestmark = pytest.mark.slow
 
-#: In JSON delivery there is no cookie that a device could be given.
-REFUSED = {"json": {("POST", "/auth/device/bind"): 404, ("POST", "/auth/device/refresh"): 401}, "cookie": {}}
+#: In JSON delivery there is no cookie that a device could be given, and nobody here acts as a browser does by itself.
+REFUSED = {"json": {("POST", "/auth/device/bind"): 403, ("POST", "/auth/device/refresh"): 403}, "cookie": {}}
 CHECKS = [
     "not_a_server_error",
     "status_code_conformance",
