@@ -55,6 +55,7 @@ class FastAuthSettings(TypedDict, total=False):
     TOKEN_DELIVERY: Delivery
     COOKIE_NAME_ACCESS: str
     COOKIE_NAME_REFRESH: str
+    COOKIE_NAME_DEVICE: str
     COOKIE_SECURE: bool
     COOKIE_HTTPONLY: bool
     COOKIE_SAMESITE: SameSite
@@ -264,6 +265,12 @@ class Settings:
     )
     COOKIE_NAME_ACCESS = Setting(string, "access_token", "Name of the access cookie.")
     COOKIE_NAME_REFRESH = Setting(string, "refresh_token", "Name of the refresh cookie.")
+    COOKIE_NAME_DEVICE = Setting(
+        string,
+        "device_token",
+        "Name of the device cookie, which only a session that is bound to a device has. It has the path and the "
+        "attributes of the access cookie, and scripts never see it.",
+    )
     COOKIE_SECURE = Setting(
         boolean,
         lambda conf: not conf.DEBUG,

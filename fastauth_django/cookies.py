@@ -1,4 +1,4 @@
-"""A token pair onto a response, both cookies off a response, and the values a request carries.
+"""Tokens onto a response, their cookies off a response, and the values a request carries.
 
 One :class:`CookieSpec` makes the cookie that is set and the one that clears it. A browser knows a cookie by its name,
 domain, path and partition, and ignores a clearing cookie whose attributes it would not store, so the two must agree.
@@ -7,6 +7,7 @@ domain, path and partition, and ignores a clearing cookie whose attributes it wo
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from http.cookies import Morsel
 
@@ -18,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from .caching import forbid_storing
 from .conf import FormerCookie, conf
-from .tokens import AccessToken, IssuedTokens, SessionToken, TokenPair
+from .tokens import AccessToken, DeviceToken, IssuedTokens, RefreshToken, SessionToken, TokenPair
 
 SIZE_LIMIT = 4096  # RFC 6265, section 6.1: what a browser must at least store, name, value and attributes.
 SIZE_WARNING = 3584
@@ -114,11 +115,16 @@ def auth_cookies() -> tuple[CookieSpec, CookieSpec]:
     )
 
 
+def device_cookie() -> CookieSpec:
+    """The device cookie: as the access cookie, whose companion it is, and out of the reach of scripts in any case."""
+    return replace(access_cookie(), name=conf.COOKIE_NAME_DEVICE, httponly=True)
+
+
 def former_cookies() -> list[CookieSpec]:
     """Cookies of an earlier deployment (``COOKIE_FORMER``), without any that is a current one."""
     if not conf.COOKIE_FORMER:
         return []
-    today = {spec.identity for spec in auth_cookies()}
+    today = {spec.identity for spec in (*auth_cookies(), device_cookie())}
     return [spec for spec in map(former_cookie, conf.COOKIE_FORMER) if spec.identity not in today]
 
 
@@ -142,22 +148,32 @@ def set_auth_cookies(response: HttpResponseBase, issued: IssuedTokens) -> None:
         forbid_storing(response)
 
 
-def set_bound_access_cookie(response: HttpResponseBase, token: AccessToken) -> None:
-    """Deliver an access token for the device of a bound session in the access cookie, and clear the former ones."""
-    access_cookie().put(response, str(token), token.max_age)
+def set_bound_cookies(response: HttpResponseBase, access: AccessToken, device: DeviceToken) -> None:
+    """Deliver the tokens for the browser of a bound session in cookies, and clear the former ones."""
+    access_cookie().put(response, str(access), access.max_age)
+    device_cookie().put(response, str(device), device.max_age)
     _clear_former(response)
 
 
-def clear_refresh_cookie(response: HttpResponseBase) -> None:
-    """Remove the refresh cookie from the browser, and leave the access cookie there."""
-    refresh_cookie().put(response, "", 0)
-    forbid_storing(response)
+def clear_device_cookie(response: HttpResponseBase) -> None:
+    """Remove the device cookie from the browser: another session begins there."""
+    device_cookie().put(response, "", 0)
 
 
-def clear_auth_cookies(response: HttpResponseBase) -> None:
-    """Remove both cookies and the former ones from the browser."""
-    for spec in auth_cookies():
-        spec.put(response, "", 0)
+def clear_auth_cookies(
+    request: HttpRequest, response: HttpResponseBase, *, keep: Collection[type[SessionToken]] = ()
+) -> None:
+    """Remove our cookies and the former ones from the browser; the device cookie, if ``request`` carries one.
+
+    :param keep: the kinds of token whose cookies stay.
+    """
+    access, refresh = auth_cookies()
+    cleared: dict[type[SessionToken], CookieSpec] = {AccessToken: access, RefreshToken: refresh}
+    if device_tokens(request):
+        cleared[DeviceToken] = device_cookie()
+    for kind, spec in cleared.items():
+        if kind not in keep:
+            spec.put(response, "", 0)
     _clear_former(response)
 
 
@@ -216,6 +232,16 @@ def access_tokens(request: HttpRequest) -> list[str]:
 def refresh_tokens(request: HttpRequest) -> list[str]:
     """Every value of the refresh cookie that ``request`` carries, in the order sent."""
     return _values(request, conf.COOKIE_NAME_REFRESH)
+
+
+def device_tokens(request: HttpRequest) -> list[str]:
+    """Every value of the device cookie that ``request`` carries, in the order sent."""
+    return _values(request, conf.COOKIE_NAME_DEVICE)
+
+
+def are_carried(request: HttpRequest) -> bool:
+    """Whether ``request`` carries any of our cookies."""
+    return bool(access_tokens(request) or refresh_tokens(request) or device_tokens(request))
 
 
 def _values(request: HttpRequest, name: str) -> list[str]:

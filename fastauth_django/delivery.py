@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 from uuid import UUID
@@ -25,7 +25,7 @@ from .conflicts import unless_deleted, until_not_lost
 from .django_session import end_django_session, take_over_django_session
 from .models import AuthSession
 from .signals import announce
-from .tokens import AccessToken, IssuedTokens, RefreshToken, SessionToken, TokenPair
+from .tokens import AccessToken, DeviceToken, IssuedTokens, RefreshToken, SessionToken, TokenPair
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -94,7 +94,7 @@ def sign_out(
     tokens = [*_bearer_tokens(http_request), *_read(RefreshToken, [refresh_token] if refresh_token else [])]
     if delivery == "cookie":
         tokens += carried_tokens(http_request)
-        cookies.clear_auth_cookies(response)
+        cookies.clear_auth_cookies(http_request, response)
     revoked = sessions.revoke_by(tokens, Reason.SIGNED_OUT, http_request)
     announce_signed_out(http_request, revoked)
     if delivery == "cookie":
@@ -190,6 +190,10 @@ def _start(
         user, request, delivery=delivery, remember=remember, replacing=replacing, asks_for_key=asks_for_key
     )
     deliver(pair, response, delivery)
+    if delivery == "cookie" and (asks_for_key or cookies.device_tokens(request)):
+        # The browser may still have the key of an earlier session, and would renew that one into this one's cookie. A
+        # sign-in that another site has posted carries no cookie that would tell.
+        cookies.clear_device_cookie(response)
     if asks_for_key:
         device_protocol.ask_for_key(response, session)
     return pair
@@ -228,12 +232,36 @@ def carried_tokens(request: HttpRequest) -> list[SessionToken]:
     return [
         *_read(RefreshToken, cookies.refresh_tokens(request)),
         *_read(AccessToken, cookies.access_tokens(request)),
+        *_read(DeviceToken, cookies.device_tokens(request)),
     ]
 
 
-def carried_session_ids(request: HttpRequest) -> list[UUID]:
-    """The sessions whose tokens, expired or not, are in the cookies of ``request``."""
-    return _session_ids(carried_tokens(request))
+def carried_session_ids(request: HttpRequest, kind: type[SessionToken] = SessionToken) -> list[UUID]:
+    """The sessions whose tokens of a ``kind``, expired or not, are in the cookies of ``request``."""
+    return _session_ids(token for token in carried_tokens(request) if isinstance(token, kind))
+
+
+def clear_cookies_of(
+    refused: Collection[UUID],
+    request: HttpRequest,
+    response: HttpResponseBase,
+    *,
+    keep: Collection[type[SessionToken]] = (),
+) -> None:
+    """Clear the cookies on ``response``, but for those that name a session which is not among ``refused``.
+
+    A sibling subdomain may have tossed the token in that was refused. That must not cost the visitor's own session its
+    cookies.
+
+    :param keep: the kinds of token whose cookies stay in any case.
+    """
+    others = {type(token) for token in carried_tokens(request) if token.session_id not in refused}
+    cookies.clear_auth_cookies(request, response, keep={*keep, *others})
+
+
+def clear_refresh_cookie_of(session: AuthSession, request: HttpRequest, response: HttpResponseBase) -> None:
+    """Clear the refresh cookie of a session that its device renews."""
+    clear_cookies_of([session.pk], request, response, keep=[AccessToken, DeviceToken])
 
 
 def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
@@ -262,6 +290,11 @@ def _read(kind: type[TokenKind], raw_tokens: Iterable[str | bytes], *, expired_t
         except AuthenticationFailed:
             continue
     return tokens
+
+
+def session_ids_of(kind: type[SessionToken], raw_tokens: Iterable[str]) -> list[UUID]:
+    """The sessions that ``raw_tokens`` name, expired ones too."""
+    return _session_ids(_read(kind, raw_tokens))
 
 
 def _session_ids(tokens: Iterable[SessionToken]) -> list[UUID]:

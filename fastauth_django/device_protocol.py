@@ -20,6 +20,7 @@ from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, URLResolver, get_resolver, get_urlconf, reverse
 from jwt import algorithms
 
+from . import csrf
 from .conf import conf
 from .cookies import access_cookie
 from .device_rules import TIME_TO_BIND
@@ -30,11 +31,14 @@ REGISTRATION_HEADER = "Secure-Session-Registration"
 CHALLENGE_HEADER = "Secure-Session-Challenge"
 PROOF_HEADER = "Secure-Session-Response"
 SESSION_ID_HEADER = "Sec-Secure-Session-Id"
-SKIPPED_HEADER = "Secure-Session-Skipped"
+SKIPPED_HEADER = "HTTP_SECURE_SESSION_SKIPPED"  # in META: every sign-out looks for it
 
 ALGORITHM = "ES256"
 PROOF_TYPE = "dbsc+jwt"
 LONGEST_PROOF = 2048  # characters; one of a browser has about 500
+
+# A session that was skipped, in the header that says so.
+SKIPPED = re.compile(r'session_identifier="?([0-9a-f]{32})\b')
 
 # A string of RFC 9651, section 3.3.3, and whatever parameters; or the same characters bare, as browsers sent it first.
 STRING = re.compile(r'(?:"(?P<quoted>[\w.:=-]*)"|(?P<bare>[\w.:=-]+)) *(?:;.*)?', re.ASCII)
@@ -94,14 +98,17 @@ def instructions(session: AuthSession) -> dict[str, object]:
         "scope": {"include_site": False},
         "credentials": [{"type": "cookie", "name": spec.name, "attributes": spec.attributes}],
     }
-    initiators = _trusted_hosts()
+    initiators = trusted_hosts()
     if initiators:
         body["allowed_refresh_initiators"] = initiators
     return body
 
 
-def _trusted_hosts() -> list[str]:
-    """The hosts of the origins that may act here, in the draft's form: no scheme and no port, ``*.`` for subdomains."""
+def trusted_hosts() -> list[str]:
+    """The hosts of the origins whose pages may have the browser renew the cookie.
+
+    In the draft's form: no scheme and no port, ``*.`` for subdomains.
+    """
     origins = [*conf.CORS_ORIGINS, *django_settings.CSRF_TRUSTED_ORIGINS]
     hosts = (re.sub(r":\d+$", "", origin.partition("://")[2]) for origin in origins)
     return list(dict.fromkeys(host for host in hosts if host))
@@ -136,6 +143,20 @@ def _name(session: AuthSession) -> str:
 # --- What the browser tells us -------------------------------------------------------------------------------------
 
 
+def refuse_scripts(request: HttpRequest) -> None:
+    """Raise ``CsrfFailed`` unless the browser itself has made ``request``, as no script can (Fetch, "request-no-cors").
+
+    A script on a page reads the challenge in the answer to its own sign-in. If it could send a proof, it would bind the
+    session to a key of its own. A browser strips our headers from a script's request of the mode "no-cors", and sends
+    them with "cors" and "same-origin". Its own requests have the mode "no-cors".
+    """
+    mode = request.headers.get("Sec-Fetch-Mode")
+    if mode != "no-cors":
+        raise csrf.refusal(
+            request, csrf.Fault(f"Sec-Fetch-Mode is {mode!r}, and only the browser itself may call this.")
+        )
+
+
 def session_id_of(request: HttpRequest) -> UUID:
     """The session that the browser wants to renew. Raises :class:`DeviceProofInvalid` where it names none."""
     try:
@@ -146,7 +167,12 @@ def session_id_of(request: HttpRequest) -> UUID:
 
 def was_skipped(request: HttpRequest) -> bool:
     """Whether the browser sends ``request`` without a cookie because it could not renew it for now, and says so."""
-    return SKIPPED_HEADER in request.headers
+    return SKIPPED_HEADER in request.META
+
+
+def skipped_sessions(request: HttpRequest) -> list[UUID]:
+    """The sessions that the browser says it could not renew, where :func:`was_skipped`."""
+    return [UUID(found) for found in SKIPPED.findall(request.META[SKIPPED_HEADER])]
 
 
 def read_registration(request: HttpRequest) -> Registration:

@@ -18,11 +18,11 @@ from django.http import HttpRequest
 
 from .client_address import client_address
 from .conf import conf
-from .conflicts import update_in_passing
+from .conflicts import is_due, update_in_passing
 from .exceptions import DeviceProofRequired
 from .models import AuthSession, AuthSessionQuerySet
 from .signals import announce, device_proof_failed, log
-from .tokens import AccessToken, RefreshToken, SessionToken, current_second, epoch
+from .tokens import AccessToken, DeviceToken, RefreshToken, SessionToken, current_second, epoch
 
 TIME_TO_BIND = timedelta(minutes=1)  # from the answer that asks a browser for its key
 
@@ -74,14 +74,16 @@ def _was_bound_just_now(session: AuthSession) -> bool:
 def revocable_by(tokens: Collection[SessionToken], session_id: UUID) -> AuthSessionQuerySet:
     """The session ``session_id``, if one of ``tokens`` may revoke it.
 
-    Only a token of its device, which has not expired, may revoke a bound session. Every other token is a copy, and a
-    thief could sign the owner out with it for as long as the session lives.
+    Only a token of its device, which has not expired, may revoke a bound session. Every other token is from before the
+    binding, and a thief who copied it could sign the owner out for as long as the session lives.
     """
     # Two more count: one that was on its way when the binding became final, and one from a host whose clock is behind.
     moment_ago = current_second() - timedelta(seconds=conf.REFRESH_GRACE)
     unless_bound = [Q(device_bound_at=None) | Q(device_bound_at__gte=moment_ago)]
     for token in tokens:
-        of_a_device = isinstance(token, AccessToken) and token.key_thumbprint is not None
+        of_a_device = isinstance(token, DeviceToken) or (
+            isinstance(token, AccessToken) and token.key_thumbprint is not None
+        )
         if token.session_id == session_id and of_a_device and token["exp"] > epoch(moment_ago):
             unless_bound = []
     return AuthSession.objects.for_write().unrevoked(*unless_bound, pk=session_id)
@@ -96,9 +98,13 @@ def report_copied_refresh_token(session: AuthSession, request: HttpRequest) -> N
 def report_failed_proof(session: AuthSession, reason: str, request: HttpRequest) -> None:
     """Log, and signal, that somebody without the device's key wants a session that is bound to it.
 
+    However often somebody tries, each process tells of a session and a reason once a minute.
+
     The session lives on. Without the key it is safe, and its id stands in every copied token: if this revoked it, a
     thief could sign the owner out.
     """
+    if not is_due("device proof", session.pk, reason):
+        return
     message = "Device proof failed (%s): session %s of user %s goes on, refused to %s"
     log(WARNING, message, reason, session.pk, session.user_id, client_address(request))
     announce(device_proof_failed, AuthSession, request=request, session=session, reason=reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from .exceptions import (
 )
 from .models import AuthSession
 from .sessions import Reason, find_live, live_session, next_generation, put_generation, revoke
-from .tokens import AccessToken, current_second
+from .tokens import AccessToken, DeviceToken, current_second
 
 
 def device_session(session_id: UUID) -> AuthSession:
@@ -60,7 +61,7 @@ def bind(token: AccessToken, generation: int, device_key: str) -> tuple[AuthSess
     bound.device_key = device_key
     access = _mint(bound, current_second())
     unconfirmed = AuthSession.objects.for_write().unrevoked(pk=session.pk, device_bound_at=None)
-    if not update_if_unchanged(unconfirmed, device_key=device_key):
+    if not update_if_unchanged(unconfirmed, device_key=device_key, device_cookie=True):
         live_session(token)  # If the session was revoked meanwhile, this raises that.
         raise DeviceAlreadyBound
     return bound, access
@@ -76,11 +77,26 @@ def renew(session: AuthSession, generation: int, request: HttpRequest) -> tuple[
         now = current_second()
         successor = next_generation(session, request, now, generation=generation + 1, predecessor=generation)
         successor.device_bound_at = session.device_bound_at or now
+        successor.device_cookie = True
         access = _mint(successor, now)
         if put_generation(session, successor, request, device_key=session.device_key):
             return successor, access
         session = device_session(session.pk)
     raise DeviceChallenge(session)
+
+
+def require_device_cookie(session: AuthSession, request: Request) -> None:
+    """Raise :class:`DeviceProofInvalid` if ``request`` does not carry the device cookie of ``session``.
+
+    A signature alone renews nothing: should a script ever bind the session to a key of its own, it still cannot read
+    the cookie and take it somewhere else. A session that was bound before there was this cookie gets it by its next
+    renewal. Raises :class:`TryAgain`, after which browsers keep the session, for a request without any cookie of ours
+    where the project trusts other sites: for a link from there browsers renew the session, and send no ``SameSite``
+    cookie.
+    """
+    if session.device_cookie and session.pk not in carried_session_ids(request, DeviceToken):
+        may_be_link = bool(device_protocol.trusted_hosts()) and not cookies.are_carried(request)
+        raise TryAgain if may_be_link else DeviceProofInvalid
 
 
 def _mint(session: AuthSession, now: datetime) -> AccessToken:
@@ -90,11 +106,11 @@ def _mint(session: AuthSession, now: datetime) -> AccessToken:
 
 
 def leave_to_device(request: Request) -> APIException | None:
-    """Raise :class:`DeviceProofRequired` if the browser renews the session itself, so that nobody else refreshes it.
+    """Return :class:`DeviceProofRequired` if the browser renews the session itself, so that nobody else refreshes it.
 
-    The access cookie of its device shows that, and also makes the binding final, here as everywhere. A refresh cookie
-    beside it is no sign of a theft: no answer has cleared it yet, or a sibling subdomain set it. If the browser did
-    renew a session and cannot now, returns the refusal that says why.
+    The access cookie of its device shows that, and also makes the binding final, here as everywhere. The session's
+    refresh cookie beside it is no sign of a theft: no answer has cleared it yet. If the browser did renew a session and
+    cannot now, returns the refusal that says why.
     """
     if conf.DEVICE_BINDING is None and cookies.refresh_tokens(request):
         return None  # No browser is asked for a key, and this request has what it needs: spare it the query.
@@ -108,7 +124,7 @@ def leave_to_device(request: Request) -> APIException | None:
             refusals.append(refusal)
         else:
             if is_of_device(token, session):
-                raise DeviceProofRequired(session)
+                return DeviceProofRequired(session)
     if device_protocol.was_skipped(request):
         refusals.append(TryAgain())
     return refusals[0] if refusals else None
@@ -121,16 +137,26 @@ def has_idle_refresh_cookie(request: Request) -> bool:
 
 
 def revoke_if_replaced(session: AuthSession, request: HttpRequest) -> None:
-    """Revoke ``session``, and raise ``SessionRevoked``, if a later sign-in in the same browser took its place.
+    """Revoke ``session``, and raise ``SessionRevoked``, if its user signed in again in the same browser since then.
 
-    How a browser comes to hold two sessions:
-
-    1. Ada's access cookie has expired, and she follows a link from another site to the sign-in page. The browser renews
-       no cookie for a stranger's link, so the request carries none.
-    2. Bob signs in. The sign-in revokes the sessions that the request carries, which are none.
-    3. The browser renews Ada's session into the cookie of Bob's, and Bob would act as Ada.
+    That sign-in did not carry the cookies of ``session``, if another site posted it. Only a live session of the same
+    user counts: a sibling subdomain can toss in cookies of any other. (A sign-in of another user clears the device
+    cookie, without which the browser renews nothing.)
     """
-    carried = carried_session_ids(request)
-    if session.pk not in carried and any(later > session.pk for later in carried):
+    later = [carried for carried in carried_session_ids(request) if carried > session.pk]
+    if later and AuthSession.objects.for_write().live().filter(pk__in=later, user_id=session.user_id).exists():
         revoke(AuthSession.objects.for_write().filter(pk=session.pk), Reason.REPLACED, request)
         raise SessionRevoked
+
+
+def require_ended(request: Request, revoked: Sequence[AuthSession]) -> None:
+    """Raise :class:`TryAgain` after a sign-out that the browser would undo.
+
+    A browser that could not renew a session says so, and may send none of its cookies. It tries again in a minute.
+    """
+    if not device_protocol.was_skipped(request):
+        return
+    skipped = device_protocol.skipped_sessions(request)
+    live = AuthSession.objects.for_write().live().filter(pk__in=skipped)
+    if live.exists() if skipped else not revoked:
+        raise TryAgain

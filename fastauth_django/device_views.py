@@ -14,20 +14,21 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from . import cookies
 from . import device_protocol as protocol
 from .conf import Delivery, conf
-from .delivery import carried_session_ids
+from .delivery import carried_session_ids, clear_cookies_of, clear_refresh_cookie_of
 from .device_rules import report_failed_proof
-from .device_sessions import bind, device_session, renew, revoke_if_replaced
+from .device_sessions import bind, device_session, renew, require_device_cookie, revoke_if_replaced
 from .exceptions import (
     DeviceAlreadyBound,
     DeviceChallenge,
     DeviceProofInvalid,
     Refusals,
     TokenInvalid,
+    TryAgain,
     UserInactive,
 )
 from .models import AuthSession
 from .sessions import FIND_LIVE_REFUSALS, LIVE_SESSION_REFUSALS
-from .tokens import AccessToken
+from .tokens import AccessToken, DeviceToken, current_second
 from .views import ActView
 
 
@@ -38,21 +39,22 @@ class DeviceView(ActView):
     def delivery(self) -> Delivery:
         return "cookie"
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, **prefix: object) -> Response:
+        protocol.refuse_scripts(request)
         # The browser calls by itself and has no CSRF token. It says which page caused the request, as always.
         self.refuse_forgery(request, csrf_token_can_be_sent=False)
         return self.keep_bound(request)
 
     @abstractmethod
     def keep_bound(self, request: Request) -> Response:
-        """Answer a request that no page of another site has caused."""
+        """Answer a request that the browser made by itself, and that no page of another site has caused."""
 
     def give(self, session: AuthSession, access: AccessToken) -> Response:
         response = Response(protocol.instructions(session))
-        cookies.set_bound_access_cookie(response, access)
+        cookies.set_bound_cookies(response, access, DeviceToken.for_session(session, current_second()))
         if session.is_device_bound:
-            # The device's key alone renews the session now, so there is no refresh token to steal.
-            cookies.clear_refresh_cookie(response)
+            # The device alone renews the session now, so there is no refresh token to steal.
+            clear_refresh_cookie_of(session, self.request, response)
         return response
 
 
@@ -82,12 +84,12 @@ class DeviceBindView(DeviceView):
 
 
 class DeviceRefreshView(DeviceView):
-    """Renew the access cookie of a bound session, for whoever holds the device's key.
+    """Renew the access cookie of a bound session, for whoever holds the device's key and its cookie.
 
     Sessions that are bound already are also served after ``DEVICE_BINDING`` was switched off: they have no other way.
     """
 
-    refusals: Refusals = (DeviceProofInvalid, *FIND_LIVE_REFUSALS, DeviceChallenge)
+    refusals: Refusals = (DeviceProofInvalid, *FIND_LIVE_REFUSALS, DeviceChallenge, TryAgain)
 
     def keep_bound(self, request: Request) -> Response:
         session = device_session(protocol.session_id_of(request))
@@ -96,6 +98,7 @@ class DeviceRefreshView(DeviceView):
         except DeviceProofInvalid:
             report_failed_proof(session, "signature", request._request)
             raise
+        require_device_cookie(session, request)
         revoke_if_replaced(session, request._request)
         renewed, access = renew(session, generation, request._request)
         response = self.give(renewed, access)
@@ -109,7 +112,7 @@ class DeviceRefreshView(DeviceView):
             protocol.put_challenge(response, exc.session)
         elif isinstance(exc, InvalidToken | UserInactive) and not isinstance(exc, DeviceProofInvalid):
             session_id = protocol.session_id_of(self.request)
-            # The session is over. If another began in this browser since then, its cookies stay.
-            if carried_session_ids(self.request) == [session_id]:
-                cookies.clear_auth_cookies(response)
+            # The session is over. Where the request carries no cookie of it, another answer may be setting new ones.
+            if session_id in carried_session_ids(self.request):
+                clear_cookies_of([session_id], self.request, response)
         return response

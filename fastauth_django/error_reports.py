@@ -41,7 +41,8 @@ class ExceptionReporterFilter(Filter):
     def get_safe_cookies(self, request: HttpRequest) -> dict[str, Any]:
         safe = super().get_safe_cookies(request)
         try:
-            ours = {conf.COOKIE_NAME_ACCESS, conf.COOKIE_NAME_REFRESH, *(old.name for old in conf.COOKIE_FORMER)}
+            ours = {conf.COOKIE_NAME_ACCESS, conf.COOKIE_NAME_REFRESH, conf.COOKIE_NAME_DEVICE}
+            ours.update(old.name for old in conf.COOKIE_FORMER)
         except ImproperlyConfigured:
             ours = set(safe)  # This may be the error that is reported. Hide them all.
         return {

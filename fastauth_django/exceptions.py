@@ -88,7 +88,7 @@ class DeviceProofRequired(InvalidToken):
 
 
 class DeviceProofInvalid(InvalidToken):
-    """What the client sent is no proof of a device, or not of this session's device."""
+    """What the client sent is no proof of a device, or not of this session's device, or lacks its cookie."""
 
     default_detail = _("The proof of the device is invalid.")
     default_code = "device_proof_invalid"

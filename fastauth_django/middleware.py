@@ -188,7 +188,7 @@ class Visitor:
             # UpdateCacheMiddleware runs after this one, and stores one copy for each visitor of a page that varies.
             self._request._cache_update_cache = True
         if self._signed_out:
-            cookies.clear_auth_cookies(response)
+            cookies.clear_auth_cookies(self._request, response)
 
 
 def _is_signed_in(user: User | None) -> bool:
@@ -224,6 +224,5 @@ def sign_out_of_cookies(sender: object, request: HttpRequest | None = None, **kw
     visitor: Visitor | None = getattr(request, VISITOR_ATTRIBUTE, None)
     if request is None or visitor is None or not visitor.is_known:
         return
-    carries_cookie = cookies.access_tokens(request) or cookies.refresh_tokens(request)
-    if carries_cookie and csrf.forgery_fault(request) is None:
+    if cookies.are_carried(request) and csrf.forgery_fault(request) is None:
         visitor.sign_out()

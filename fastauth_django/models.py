@@ -127,6 +127,8 @@ class AuthSession(models.Model):
     # None: nobody asked the browser for a key (JSON delivery, or binding was off). "": an answer asked the browser.
     # Else the device's public key as a JWK, spelled as RFC 7638 hashes it.
     device_key = models.CharField(max_length=160, null=True, editable=False)  # noqa: DJ001
+    # None: its device was given no device cookie, because it was bound by a process that knew none.
+    device_cookie = models.BooleanField(null=True, editable=False)
     device_bound_at = models.DateTimeField(
         _("bound to a device at"),
         null=True,

@@ -251,20 +251,27 @@ def rotate(presented: Iterable[RefreshToken], request: HttpRequest, *, delivery:
     alone. If none is live, raises :class:`RefreshTokenReused`, or else the first refusal of :func:`live_session`.
     Raises :class:`TryAgain` if the database cannot tell who was first.
     """
-    issued: IssuedTokens | None = None
     refusals: list[APIException] = []
-    for token in presented:
+    remaining = iter(presented)
+    for token in remaining:
         try:
-            if issued is None:
-                issued = _rotate(token, request, delivery)
-            else:
-                generation_after(live_session(token), token, current_second())
+            issued = _rotate(token, request, delivery)
         except (InvalidToken, UserInactive) as refusal:
             _act_on(refusal, request)
             refusals.append(refusal)
-    if issued is None:
-        raise next((refusal for refusal in refusals if isinstance(refusal, RefreshTokenReused)), refusals[0])
-    return issued
+        else:
+            judge(remaining, request)
+            return issued
+    raise next((refusal for refusal in refusals if isinstance(refusal, RefreshTokenReused)), refusals[0])
+
+
+def judge(presented: Iterable[RefreshToken], request: HttpRequest) -> None:
+    """Act on the stolen ones among refresh tokens that get no answer, because another token does."""
+    for token in presented:
+        try:
+            generation_after(live_session(token), token, current_second())
+        except (InvalidToken, UserInactive) as refusal:
+            _act_on(refusal, request)
 
 
 def _rotate(token: RefreshToken, request: HttpRequest, delivery: Delivery) -> IssuedTokens:

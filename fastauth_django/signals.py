@@ -12,7 +12,8 @@
                             quick retry; True where the answer to the last rotation never arrived
 ``device_proof_failed``     ``sender`` (AuthSession), ``request``, ``session``, ``reason``: ``"signature"``, a proof
                             that the session's device did not sign, or ``"refresh_token"``, one that was
-                            presented for a session that is bound to a device
+                            presented for a session that is bound to a device. For each session and reason
+                            once a minute in each process
 ==========================  =================================================================================
 
 All but ``user_signed_up`` tell of something that is done already, as ``user_logged_out`` does. A receiver of them that

@@ -1,4 +1,4 @@
-"""The two kinds of token, and the pair of them. A refresh token is a pure function of its session's row."""
+"""The three kinds of token, and a pair of them. A refresh token is a pure function of its session's row."""
 
 from __future__ import annotations
 
@@ -291,6 +291,11 @@ class SessionToken(Token):
         """The user this token was issued to."""
         return str(self.payload[simplejwt.api_settings.USER_ID_CLAIM])
 
+    @property
+    def max_age(self) -> int:
+        """How long it lives from the moment it was issued, in seconds."""
+        return int(self.payload["exp"] - self.payload["iat"])
+
     def _set_id(self, value: UUID) -> None:
         if simplejwt.api_settings.JTI_CLAIM is not None:
             self.payload[simplejwt.api_settings.JTI_CLAIM] = value.hex
@@ -347,11 +352,6 @@ class AccessToken(SessionToken):
         return generation if type(generation) is int else None
 
     @property
-    def max_age(self) -> int:
-        """How long it lives from the moment it was issued, in seconds."""
-        return int(self.payload["exp"] - self.payload["iat"])
-
-    @property
     def key_thumbprint(self) -> str | None:
         """The key of the device that the token was issued to. None if it was issued to whoever had the cookies."""
         confirmation = self.payload.get(CONFIRMATION_CLAIM)
@@ -400,6 +400,17 @@ class RefreshToken(SessionToken):
     def in_cookie(self) -> bool:
         """Whether it was delivered in a cookie. False for a token from version 0.1.0."""
         return self.payload.get(DELIVERY_CLAIM) == "cookie"
+
+
+class DeviceToken(SessionToken):
+    """What the browser of a bound session sends along with its device's signature. Alone it can only sign out."""
+
+    token_type = "device"  # noqa: S105
+
+    @classmethod
+    def for_session(cls, session: AuthSession, now: datetime) -> DeviceToken:
+        """A device token of ``session``, which lives as long as the session if nothing renews it."""
+        return cls._of(session, issued_at=now, expires=epoch(session.expires_at), token_id=uuid4())
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)

@@ -38,8 +38,18 @@ from .authentication import CookieJWTAuthentication, challenge, refusal_of, reme
 from .caching import forbid_storing, vary_on_cookie
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
-from .delivery import announce_signed_out, deliver, sign_in, sign_out, start_anew
-from .device_sessions import has_idle_refresh_cookie, leave_to_device
+from .delivery import (
+    announce_signed_out,
+    carried_session_ids,
+    clear_cookies_of,
+    clear_refresh_cookie_of,
+    deliver,
+    session_ids_of,
+    sign_in,
+    sign_out,
+    start_anew,
+)
+from .device_sessions import has_idle_refresh_cookie, leave_to_device, require_ended
 from .exceptions import (
     DeviceProofRequired,
     InvalidCredentials,
@@ -57,7 +67,7 @@ from .replicas import read_from_primary
 from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
 from .signals import user_signed_up
 from .throttling import count_sign_up
-from .tokens import IssuedTokens, RefreshToken, TokenPair
+from .tokens import AccessToken, IssuedTokens, RefreshToken, TokenPair
 
 Reason = AuthSession.RevokedReason
 
@@ -294,6 +304,9 @@ class RefreshView(TokenInBodyView):
     def post(self, request: Request, **prefix: object) -> Response:
         self.refuse_forgery(request, csrf_token_can_be_sent=bool(cookies.refresh_tokens(request)))
         no_device = leave_to_device(request) if self.delivery == "cookie" else None
+        if isinstance(no_device, DeviceProofRequired):
+            self.judge_others(request, no_device.session)
+            raise no_device
         presented = self.presented_tokens(request)
         if not presented:
             raise no_device or RefreshTokenRequired()
@@ -302,14 +315,32 @@ class RefreshView(TokenInBodyView):
         deliver(issued, response, self.delivery)
         return self.answer(response, issued, self.delivery)
 
+    def judge_others(self, request: Request, session: AuthSession) -> None:
+        """Report the stolen tokens of other sessions: a thief's own live session beside them silences nothing."""
+        with suppress(APIException):
+            others = [token for token in self.presented_tokens(request) if token.session_id != session.pk]
+            sessions.judge(others, request._request)
+
     @sensitive_variables()
     def presented_tokens(self, request: Request) -> list[RefreshToken]:
-        """The refresh tokens of the request, its cookies first. A function of its own, so the raw ones stay in here."""
+        """The refresh tokens of the request. A function of its own, so the raw ones stay in here."""
+        raw_tokens = self.raw_tokens(request)
+        return _readable(raw_tokens) if raw_tokens else []
+
+    @sensitive_variables()
+    def raw_tokens(self, request: Request) -> list[str]:
+        """What the request's refresh cookies hold, or where there is none, its body."""
         raw_tokens = cookies.refresh_tokens(request) if self.delivery == "cookie" else []
         if not raw_tokens:
             in_body = self.token_in_body()
             raw_tokens = [in_body] if in_body else []
-        return _readable(raw_tokens) if raw_tokens else []
+        return raw_tokens
+
+    def refused_sessions(self) -> list[UUID]:
+        """The sessions of the refresh tokens, or where there is none, of the access cookies that were looked at."""
+        return session_ids_of(RefreshToken, self.raw_tokens(self.request)) or carried_session_ids(
+            self.request, AccessToken
+        )
 
     def handle_exception(self, exc: Exception) -> Response:
         if not isinstance(exc, InvalidToken | UserInactive):
@@ -320,8 +351,10 @@ class RefreshView(TokenInBodyView):
         # The refusal is final. If the cookies stayed, the browser would come back with them again and again. The access
         # cookie of a bound session stays, because the browser renews it.
         if self.delivery == "cookie":
-            clear = cookies.clear_refresh_cookie if isinstance(exc, DeviceProofRequired) else cookies.clear_auth_cookies
-            clear(response)
+            if isinstance(exc, DeviceProofRequired):
+                clear_refresh_cookie_of(exc.session, self.request, response)
+            else:
+                clear_cookies_of(self.refused_sessions(), self.request, response)
         return response
 
 
@@ -350,13 +383,17 @@ def _readable(raw_tokens: list[str]) -> list[RefreshToken]:
 class LogoutView(TokenInBodyView):
     """Revoke the session of every token presented, and clear the cookies. Nothing in the request can prevent it."""
 
+    refusals: Refusals = (TryAgain,)
+
     @sensitive_variables("refresh_token")
     def post(self, request: Request, **prefix: object) -> Response:
-        carries_cookie = bool(cookies.refresh_tokens(request) or cookies.access_tokens(request))
+        carries_cookie = cookies.are_carried(request)
         self.refuse_forgery(request, csrf_token_can_be_sent=carries_cookie)
         refresh_token = self.token_in_body()
         response = Response({"message": _("Logged out")})
-        sign_out(request, response, refresh_token=refresh_token, token_delivery=self.delivery)
+        revoked = sign_out(request, response, refresh_token=refresh_token, token_delivery=self.delivery)
+        if self.delivery == "cookie":
+            require_ended(request, revoked)
         return response
 
 
@@ -382,7 +419,7 @@ class AccountView(AuthView):
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         if self.clears_refresh_cookie and cookies.refresh_cookie().name not in response.cookies:
-            cookies.clear_refresh_cookie(response)
+            clear_refresh_cookie_of(request.auth.session, request, response)
         return response
 
 
@@ -443,7 +480,7 @@ class RevokeSessionsView(AccountView):
         if _current_session_id(request) in [session.pk for session in revoked]:
             announce_signed_out(request._request, revoked)
             if _came_in_cookie(request):
-                cookies.clear_auth_cookies(response)
+                cookies.clear_auth_cookies(request, response)
         return response
 
 

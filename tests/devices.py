@@ -12,6 +12,9 @@ from tests.clients import Browser
 from tests.hostile.forging import base64url
 
 BIND, RENEW = "/auth/device/bind", "/auth/device/refresh"
+DEVICE = "device_token"
+#: What every browser says of the requests that it makes by itself.
+BY_ITSELF = {"HTTP_SEC_FETCH_MODE": "no-cors"}
 REGISTRATION = re.compile(r'\(ES256\);path="(?P<path>[^"]+)";challenge="(?P<challenge>[^"]+)"')
 CHALLENGE = re.compile(r'"(?P<challenge>[^"]+)";id="(?P<id>[^"]+)"')
 
@@ -72,14 +75,14 @@ def challenge_of_sign_in(answer: Response) -> str:
     return REGISTRATION.fullmatch(answer.headers["Secure-Session-Registration"])["challenge"]
 
 
-def bind(browser: Browser, proof: str) -> Response:
-    return browser.post(BIND, HTTP_SECURE_SESSION_RESPONSE=proof)
+def bind(browser: Browser, proof: str, **headers: Any) -> Response:
+    return browser.post(BIND, HTTP_SECURE_SESSION_RESPONSE=proof, **{**BY_ITSELF, **headers})
 
 
 def renew(browser: Browser, session_id: str, proof: str | None = None, **headers: Any) -> Response:
     if proof is not None:
         headers["HTTP_SECURE_SESSION_RESPONSE"] = proof
-    return browser.post(RENEW, HTTP_SEC_SECURE_SESSION_ID=session_id, **headers)
+    return browser.post(RENEW, HTTP_SEC_SECURE_SESSION_ID=session_id, **{**BY_ITSELF, **headers})
 
 
 def bind_on_sign_in(browser: Browser, answer: Response) -> Device:

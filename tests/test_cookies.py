@@ -6,7 +6,7 @@ from http.cookies import Morsel
 
 import pytest
 from django.core.cache import cache
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from fastauth_django import sign_in
@@ -39,7 +39,7 @@ def delivered(pair: TokenPair = PAIR) -> HttpResponse:
 
 def cleared() -> HttpResponse:
     response = HttpResponse()
-    clear_auth_cookies(response)
+    clear_auth_cookies(HttpRequest(), response)
     return response
 
 
@@ -196,7 +196,7 @@ def test_setting_wins_over_an_earlier_clearing_on_the_same_response():
 
 def test_clearing_wins_over_an_earlier_setting_on_the_same_response():
     response = delivered()
-    clear_auth_cookies(response)
+    clear_auth_cookies(HttpRequest(), response)
 
     assert [morsel.value for morsel in response.cookies.values()] == ["", ""]
 

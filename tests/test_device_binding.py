@@ -16,7 +16,7 @@ from fastauth_django.device_protocol import BIND_SIGNER
 from fastauth_django.models import AuthSession
 from fastauth_django.signals import device_proof_failed
 from tests.clients import Browser
-from tests.devices import Device, bind, bind_on_sign_in, challenge_of_sign_in, renew
+from tests.devices import BY_ITSELF, Device, bind, bind_on_sign_in, challenge_of_sign_in, renew
 from tests.hostile.forging import base64url, claims_of, decoded, header_of, hmac_signed
 from tests.reading import listening
 
@@ -181,7 +181,7 @@ def test_what_is_no_proof_binds_nothing(browser, offer, value):
 
 
 def test_no_proof_at_all_binds_nothing(browser, offer):
-    answer = browser.post("/auth/device/bind")
+    answer = browser.post("/auth/device/bind", **BY_ITSELF)
     assert (answer.status_code, answer.data["code"]) == (401, "device_proof_invalid")
 
 
@@ -312,7 +312,7 @@ def test_a_replayed_proof_renews_nothing(browser, device, clock):
     assert device.renew(browser, proof).status_code == 200
     before = rows()
     for _seconds in range(3):
-        answer = renew(Browser(), device.session_id, proof)
+        answer = renew(browser, device.session_id, proof)
         assert (answer.status_code, answer.data["code"]) == (403, "device_challenge")
         assert not answer.cookies
         clock.shift(60)
@@ -336,7 +336,7 @@ def test_what_is_no_session_id_is_refused(browser, device, value):
 
 
 def test_no_session_id_is_refused(browser, device):
-    answer = browser.post("/auth/device/refresh", HTTP_SECURE_SESSION_RESPONSE=device.proof())
+    answer = browser.post("/auth/device/refresh", HTTP_SECURE_SESSION_RESPONSE=device.proof(), **BY_ITSELF)
     assert (answer.status_code, answer.data["code"]) == (401, "device_proof_invalid")
 
 

@@ -18,6 +18,7 @@ from fastauth_django.authentication import CookieJWTAuthentication
 from fastauth_django.middleware import AuthCookieMiddleware
 from fastauth_django.models import AuthSession
 from tests.clients import ACCESS, REFRESH, Browser
+from tests.devices import DEVICE, bind_on_sign_in
 from tests.factories import make_account
 from tests.reading import clears_cookies, is_alive, listening, revoked_reason, session_of
 from tests.testapp import pages
@@ -542,6 +543,18 @@ def test_djangos_sign_out_ends_the_session_behind_an_expired_access_cookie(besid
     signed_in.post("/django/logout")
 
     assert not is_alive(session)
+
+
+def test_djangos_sign_out_ends_the_session_of_the_device_cookie(beside_django, device_binding, account):
+    """Its access cookie has run out, and the browser could not renew it."""
+    browser = Browser()
+    bind_on_sign_in(browser, browser.sign_in(account))
+    del browser.cookies[ACCESS]
+
+    browser.post("/django/logout")
+
+    assert not AuthSession.objects.live().exists()
+    assert not {ACCESS, DEVICE} & set(browser.cookies)
 
 
 def test_djangos_sign_out_of_a_django_session_ends_the_cookies_with_it(beside_django, signed_in, other_account):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from http.cookies import CookieError
+from itertools import combinations
 
 from django.conf import settings as django_settings
 from django.core import checks
@@ -15,6 +16,7 @@ from . import domains, messages
 
 PATH = re.compile(r"/[!-:<-~]*")
 PATH_KEYS = {"COOKIE_NAME_ACCESS": "COOKIE_PATH_ACCESS", "COOKIE_NAME_REFRESH": "COOKIE_PATH_REFRESH"}
+DEVICE_PATH_KEY = {"COOKIE_NAME_DEVICE": "COOKIE_PATH_ACCESS"}
 
 
 def faults() -> Iterator[checks.CheckMessage]:
@@ -27,8 +29,9 @@ def faults() -> Iterator[checks.CheckMessage]:
         yield messages.SCRIPT_CAN_READ()
 
 
-def _names() -> list[tuple[str, str]]:
-    return [(key, getattr(conf, key)) for key in PATH_KEYS]
+def _path_keys() -> dict[str, str]:
+    """The keys of the cookies' names, and those of their paths. Without device binding there is no device cookie."""
+    return PATH_KEYS if conf.DEVICE_BINDING is None else {**PATH_KEYS, **DEVICE_PATH_KEY}
 
 
 def _name_faults() -> Iterator[checks.CheckMessage]:
@@ -37,9 +40,11 @@ def _name_faults() -> Iterator[checks.CheckMessage]:
         "CSRF cookie": django_settings.CSRF_COOKIE_NAME,
         "language cookie": django_settings.LANGUAGE_COOKIE_NAME,
     }
-    if conf.COOKIE_NAME_ACCESS == conf.COOKIE_NAME_REFRESH:
-        yield messages.SAME_NAMES(name=conf.COOKIE_NAME_ACCESS)
-    for key, name in _names():
+    names = {key: getattr(conf, key) for key in _path_keys()}
+    for (first, name), (second, other_name) in combinations(names.items(), 2):
+        if name == other_name:
+            yield messages.SAME_NAMES(first=first, second=second, name=name)
+    for key, name in names.items():
         if not _is_legal_name(name):
             yield messages.ILLEGAL_NAME(key=key, name=name)
         for owner, django_name in taken.items():
@@ -79,7 +84,7 @@ def _secure_faults() -> Iterator[checks.CheckMessage]:
 def _prefix_faults(*, is_secure: bool) -> list[checks.CheckMessage]:
     """Why browsers refuse to store a cookie with a prefix, whose case they ignore (RFC 6265bis, section 4.1.3)."""
     faults = []
-    for key, path_key in PATH_KEYS.items():
+    for key, path_key in _path_keys().items():
         name = getattr(conf, key)
         if name.lower().startswith("__host-") and not (is_secure and is_host_only(path_key)):
             faults.append(messages.HOST_PREFIX(name=name, path_key=path_key))
@@ -117,7 +122,7 @@ def _domain_faults() -> Iterator[checks.CheckMessage]:
 
 
 def _former_cookie_faults() -> Iterator[checks.CheckMessage]:
-    today = {cookies.access_cookie().identity, cookies.refresh_cookie().identity}
+    today = {spec.identity for spec in (*cookies.auth_cookies(), cookies.device_cookie())}
     for former in conf.COOKIE_FORMER:
         if not _is_legal_name(former.name):
             yield messages.ILLEGAL_NAME(key="COOKIE_FORMER", name=former.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
@@ -11,6 +12,8 @@ from jwt import algorithms
 from .. import device_protocol
 from ..conf import conf
 from . import messages, project
+
+SHORTEST_BOUND_TTL = timedelta(minutes=1)
 
 
 def faults() -> Iterator[checks.CheckMessage]:
@@ -26,6 +29,8 @@ def faults() -> Iterator[checks.CheckMessage]:
         yield messages.BINDING_PARTITIONED()
     if conf.BOUND_ACCESS_TOKEN_TTL > conf.ACCESS_TOKEN_TTL:
         yield messages.BOUND_LONGER(bound=conf.BOUND_ACCESS_TOKEN_TTL, access=conf.ACCESS_TOKEN_TTL)
+    if timedelta(0) < conf.BOUND_ACCESS_TOKEN_TTL < SHORTEST_BOUND_TTL:
+        yield messages.BOUND_TOO_SHORT(bound=conf.BOUND_ACCESS_TOKEN_TTL)
 
 
 def _has_routes() -> bool:

@@ -77,7 +77,7 @@ SAMESITE_NONE_NOT_SECURE = Message(
 )
 SAME_NAMES = Message(
     "E006",
-    "COOKIE_NAME_ACCESS and COOKIE_NAME_REFRESH are both {name!r}: one cookie overwrites the other.",
+    "{first} and {second} are both {name!r}: one cookie overwrites the other.",
     "Give them different names.",
 )
 ILLEGAL_NAME = Message(
@@ -378,6 +378,12 @@ BOUND_LONGER = Message(
     "bound session for longer than that of an unbound one.",
     "Shorten BOUND_ACCESS_TOKEN_TTL. The browser renews the cookie by itself, so a few minutes are enough.",
 )
+BOUND_TOO_SHORT = Message(
+    "W039",
+    "BOUND_ACCESS_TOKEN_TTL is {bound}, less than a minute: Chromium renews the sessions of a site about six times in "
+    "a few minutes, and after that the user is signed out for a while.",
+    "Set BOUND_ACCESS_TOKEN_TTL to a few minutes.",
+)
 
 # --- Classes -------------------------------------------------------------------------------------------------------
 
@@ -434,8 +440,8 @@ REFRESH_PATH = Message(
 )
 ACCESS_PATH = Message(
     "W004",
-    "COOKIE_PATH_ACCESS is {path!r}, so browsers do not send the access cookie to {urls}: a user who signed in gets "
-    "401 there.",
+    "COOKIE_PATH_ACCESS is {path!r}, so browsers do not send the access cookie to {urls}, nor the device cookie: a "
+    "user who signed in gets 401 there.",
     'Use a path that all URLs that need the cookie are below, or "/". If a proxy takes a prefix off the URLs, set '
     "FORCE_SCRIPT_NAME to it.",
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.core import checks
 
 from ..conf import conf
-from ..device_views import DeviceBindView
+from ..device_views import DeviceView
 from ..views import AccountView, LogoutView, RefreshView
 from . import messages, project
 from .cookies import PATH
@@ -27,7 +27,9 @@ def _path_faults(routes: list[project.Route]) -> Iterator[checks.CheckMessage]:
     ]
     to_use = [route for route in routes if issubclass(route.view, AccountView)]
     if conf.DEVICE_BINDING is not None:
-        to_use += [route for route in routes if issubclass(route.view, DeviceBindView)]
+        # The device cookie has the path of the access cookie.
+        to_use += [route for route in routes if issubclass(route.view, DeviceView)]
+        to_use += [route for route in to_refresh if issubclass(route.view, LogoutView)]
     for message, path, needing in [
         (messages.REFRESH_PATH, conf.COOKIE_PATH_REFRESH, to_refresh),
         (messages.ACCESS_PATH, conf.COOKIE_PATH_ACCESS, to_use),

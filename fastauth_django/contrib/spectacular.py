@@ -44,7 +44,8 @@ MakeSerializer: TypeAlias = Callable[..., Serializer[Any]]
 # --- Security ------------------------------------------------------------------------------------------------------
 
 # Names of their own: drf-spectacular calls Django's session "cookieAuth", and a project may have that too.
-ACCESS_COOKIE, REFRESH_COOKIE, BEARER = "accessCookie", "refreshCookie", "accessBearer"
+ACCESS_COOKIE, REFRESH_COOKIE, DEVICE_COOKIE = "accessCookie", "refreshCookie", "deviceCookie"
+BEARER = "accessBearer"
 
 
 def require_one_of(names: Iterable[str], registry: ComponentRegistry) -> list[JSON]:
@@ -52,6 +53,7 @@ def require_one_of(names: Iterable[str], registry: ComponentRegistry) -> list[JS
     schemes = {
         ACCESS_COOKIE: {"type": "apiKey", "in": "cookie", "name": conf.COOKIE_NAME_ACCESS},
         REFRESH_COOKIE: {"type": "apiKey", "in": "cookie", "name": conf.COOKIE_NAME_REFRESH},
+        DEVICE_COOKIE: {"type": "apiKey", "in": "cookie", "name": conf.COOKIE_NAME_DEVICE},
         BEARER: build_bearer_security_scheme_object(
             header_name=simplejwt.api_settings.AUTH_HEADER_NAME,
             token_prefix=simplejwt.api_settings.AUTH_HEADER_TYPES[0],
@@ -89,10 +91,16 @@ def header(name: str, text: str, status: int = 0, kind: type = str, *, required:
 
 
 def set_cookies(status: int, when: str = "", *, lives: list[timedelta], required: bool = True) -> OpenApiParameter:
-    """The access cookie, and the refresh cookie too if ``lives`` are two. A life of zero clears the cookie."""
+    """The access and the refresh cookie with these ``lives``. A life of zero clears the cookie."""
+    return written_cookies(zip(cookies.auth_cookies(), lives, strict=True), status, when, required=required)
+
+
+def written_cookies(
+    lives: Iterable[tuple[cookies.CookieSpec, timedelta]], status: int, when: str = "", *, required: bool = True
+) -> OpenApiParameter:
+    """The headers that set, or clear, each of these cookies."""
     written = [
-        f"`{spec.morsel('…' if life else '', int(life.total_seconds())).OutputString()}`"
-        for spec, life in zip(cookies.auth_cookies(), lives, strict=False)
+        f"`{spec.morsel('…' if life else '', int(life.total_seconds())).OutputString()}`" for spec, life in lives
     ]
     # An object of JSON has each key once, so two headers of one name share a description.
     return header("Set-Cookie", f"{' and '.join(written)}{when}", status, required=required)
@@ -129,7 +137,8 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
     tokens_with_user = in_cookies_with_user if in_cookies else in_body_with_user
     message, instructions = serializers.MessageSerializer, serializers.DeviceInstructionsSerializer
     set_both = partial(set_cookies, lives=[conf.ACCESS_TOKEN_TTL, conf.REFRESH_TOKEN_TTL])
-    set_bound = set_cookies(200, lives=[conf.BOUND_ACCESS_TOKEN_TTL])
+    lives = [(cookies.access_cookie(), conf.BOUND_ACCESS_TOKEN_TTL), (cookies.device_cookie(), conf.REFRESH_TOKEN_TTL)]
+    set_bound = written_cookies(lives, 200)
     clear_both = partial(set_cookies, lives=[timedelta(0), timedelta(0)])
     cleared_with_own = clear_both(200, " where it revoked the cookie's own session", required=False)
     challenge = partial(header, CHALLENGE_HEADER, 'What to sign next: `"…";id="…"`')
@@ -187,6 +196,7 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
                 clear_both(401, " where the session is over and the cookies are its own", required=False),
                 set_bound,
             ],
+            credentials=[DEVICE_COOKIE],
             called_by_browser=True,
         ),
         views.MeView: Route("Who is signed in", "", [conf.USER_SERIALIZER]),

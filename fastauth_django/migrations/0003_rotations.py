@@ -12,6 +12,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name='authsession',
+            name='device_cookie',
+            field=models.BooleanField(editable=False, null=True),
+        ),
+        migrations.AddField(
+            model_name='authsession',
             name='predecessor',
             field=models.PositiveIntegerField(editable=False, null=True),
         ),

@@ -6,9 +6,11 @@ from itertools import count
 import pytest
 
 from tests.browser.certificate import Authority
+from tests.browser.device import DeviceProfile, trusting_home
 from tests.browser.engines import ChromiumProfile, start_chromium, start_firefox
 from tests.browser.pages import Pages
 from tests.browser.servers import Servers, free_port, make_template
+from tests.browser.webkit import start_webkit
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,13 @@ def firefox():
     browser.close()
 
 
+@pytest.fixture(scope="package")
+def webkit():
+    browser = start_webkit()
+    yield browser
+    browser.close()
+
+
 @pytest.fixture
 def profile(request):
     """An empty cookie jar: Chromium's, unless the test is parametrised with the name of the engine."""
@@ -56,6 +65,26 @@ def open_profile(chromium):
     yield open_profile
     for profile in opened:
         profile.close()
+
+
+@pytest.fixture
+def open_device(chromium, authority, tmp_path):
+    """Another person's profile, or another person at the same: a browser that can bind unless told otherwise."""
+    opened = []
+
+    def open_device(**options):
+        directory = tmp_path / f"profile{len(opened)}"
+        opened.append(DeviceProfile(chromium.chromium, trusting_home(authority), directory, **options))
+        return opened[-1]
+
+    yield open_device
+    for profile in opened:
+        profile.close()
+
+
+@pytest.fixture
+def owner(open_device):
+    return open_device()
 
 
 @pytest.fixture(scope="session")

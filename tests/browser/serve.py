@@ -75,6 +75,8 @@ class Watched:
             "cookies": sorted(parse_cookie(environ.get("HTTP_COOKIE", ""))),
             "origin": environ.get("HTTP_ORIGIN"),
             "fetch_site": environ.get("HTTP_SEC_FETCH_SITE"),
+            "fetch_mode": environ.get("HTTP_SEC_FETCH_MODE"),
+            "skipped": environ.get("HTTP_SECURE_SESSION_SKIPPED"),
         }
         with self.lock:
             self.log.write(json.dumps(entry) + "\n")

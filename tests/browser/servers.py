@@ -26,6 +26,8 @@ class Seen:
     cookies: list[str]
     origin: str | None
     fetch_site: str | None
+    fetch_mode: str | None
+    skipped: str | None
 
 
 class Server:

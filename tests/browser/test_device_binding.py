@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser import example as person
-from tests.browser.device import DeviceProfile, trusting_home
 from tests.browser.example import Example, expect
 from tests.browser.front_end import FrontEnd, claims_of, sign_in_data
 from tests.devices import BIND, RENEW
@@ -15,26 +14,6 @@ pytestmark = pytest.mark.browser
 
 REFRESH = "/auth/refresh"
 PLAIN_FETCH = "async () => (await fetch('/auth/me')).status"
-
-
-@pytest.fixture
-def open_device(chromium, authority, tmp_path):
-    """Another person's profile, or another person at the same: a browser that can bind unless told otherwise."""
-    opened = []
-
-    def open_device(**options):
-        directory = tmp_path / f"profile{len(opened)}"
-        opened.append(DeviceProfile(chromium.chromium, trusting_home(authority), directory, **options))
-        return opened[-1]
-
-    yield open_device
-    for profile in opened:
-        profile.close()
-
-
-@pytest.fixture
-def owner(open_device):
-    return open_device()
 
 
 @pytest.fixture
@@ -80,6 +59,18 @@ def answers(server, path):
     return [seen.status for seen in server.seen(path)]
 
 
+SIGN_OUT = "async () => (await fetch('/auth/logout', { method: 'POST' })).status"
+
+
+def renew_until_the_quota_is_used_up(profile, front_end):
+    """Chromium renews the sessions of a site about six times in a few minutes."""
+    for _renewal in range(20):
+        profile.forget("access_token")
+        if front_end.tab.run(PLAIN_FETCH) == 401:
+            return
+    raise AssertionError("it renews without end")
+
+
 class TestTheOwner:
     def test_is_bound_without_any_script(self, owner, server, name):
         server.forget_seen()
@@ -88,7 +79,7 @@ class TestTheOwner:
         assert front_end.tab.run(PLAIN_FETCH) == 200
         row = row_of(owner, server)
         assert row["device_bound_at"] is not None
-        assert {cookie.name for cookie in owner.cookies()} == {"access_token"}
+        assert {cookie.name for cookie in owner.cookies()} == {"access_token", "device_token"}
         assert [session["device_bound"] for session in front_end.sessions()] == [True]
 
     def test_is_renewed_for_a_plain_fetch(self, owner, server, name):
@@ -98,6 +89,45 @@ class TestTheOwner:
         assert front_end.tab.run(PLAIN_FETCH) == 200
         owner.wait_for(front_end.tab.page, "refresh", result="Refreshed")
         assert owner.has_cookie("access_token")
+
+    def test_sends_the_device_cookie_by_itself(self, owner, server, name):
+        """In two requests, of which neither looks like a script's."""
+        front_end = sign_up(owner, server, name)
+        assert front_end.tab.run(PLAIN_FETCH) == 200
+        owner.forget("access_token")
+        server.forget_seen()
+        assert front_end.tab.run(PLAIN_FETCH) == 200
+        assert {(tuple(seen.cookies), seen.fetch_mode, seen.fetch_site) for seen in server.seen(RENEW)} == {
+            (("device_token",), "no-cors", "same-origin")
+        }
+
+    def test_without_the_device_cookie_is_signed_out_and_the_session_is_not_revoked(self, owner, server, name):
+        front_end = sign_up(owner, server, name)
+        assert front_end.tab.run(PLAIN_FETCH) == 200
+        session_id = row_of(owner, server)["id"]
+        owner.forget("access_token")
+        owner.forget("device_token")
+        server.forget_seen()
+        assert front_end.tab.run(PLAIN_FETCH) == 401
+        assert answers(server, RENEW)[-1] == 401
+        owner.wait_for(front_end.tab.page, "termination")
+        assert server.session(session_id)["revoked_at"] is None
+
+    def test_signs_out_although_the_browser_cannot_renew_for_now(self, owner, server, name):
+        front_end = sign_up(owner, server, name)
+        assert front_end.tab.run(PLAIN_FETCH) == 200
+        session_id = row_of(owner, server)["id"]
+        renew_until_the_quota_is_used_up(owner, front_end)
+        loot = [cookie for cookie in owner.context.cookies() if cookie["name"] == "device_token"]
+        owner.forget("device_token")
+        server.forget_seen()
+        assert front_end.tab.run(SIGN_OUT) == 503
+        assert [seen.skipped.partition(";")[0] for seen in server.seen("/auth/logout")] == ["quota_exceeded"]
+        assert server.session(session_id)["revoked_at"] is None
+        owner.context.add_cookies(loot)
+        assert front_end.tab.run(SIGN_OUT) == 200
+        assert server.session(session_id)["revoked_reason"] == "signed_out"
+        assert owner.cookies() == []
 
     def test_is_renewed_for_a_plain_navigation(self, owner, server, name):
         front_end = sign_up(owner, server, name)
@@ -189,6 +219,22 @@ class TestTheOwner:
         assert navigation.value.status == 401
         assert front_end.tab.run(PLAIN_FETCH) == 200
 
+    def test_comes_by_a_link_from_a_listed_site_without_being_signed_out(self, owner, servers, pages, name):
+        """The browser wants to renew for it, and sends the SameSite cookie to nobody of another site."""
+        listed = pages.origin("www.other.test")
+        server = servers.get(FASTAUTH={"DEVICE_BINDING": "optional"}, CSRF_TRUSTED_ORIGINS=[listed])
+        front_end = sign_up(owner, server, name)
+        assert front_end.tab.run(PLAIN_FETCH) == 200
+        owner.forget("access_token")
+        server.forget_seen()
+        stranger = owner.open(listed + "/blank")
+        me = server.origin("app.example.test") + "/auth/me"
+        with stranger.page.expect_navigation(url=me) as navigation:
+            stranger.evaluate(f"void (location.href = '{me}')")
+        assert [(seen.status, seen.cookies) for seen in server.seen(RENEW)] == [(403, []), (503, [])]
+        assert navigation.value.status == 401
+        assert front_end.tab.run(PLAIN_FETCH) == 200
+
 
 def come_back_from_another_site(profile, server, pages, name):
     """Sign ``name`` in by a provider's redirect, which another site starts. Returns the tab."""
@@ -220,7 +266,7 @@ class TestASignInByAnotherSite:
         front_end = sign_up(owner, server, name)
         assert front_end.tab.run(PLAIN_FETCH) == 200
         earlier = row_of(owner, server)["id"]
-        assert {cookie.name for cookie in owner.cookies()} == {"access_token"}
+        assert {cookie.name for cookie in owner.cookies()} == {"access_token", "device_token"}
         owner.forget("access_token")
 
         front_end = come_back_from_another_site(owner, server, pages, later)
@@ -239,7 +285,7 @@ class TestTheThief:
         server = servers.get(FASTAUTH={"DEVICE_BINDING": "optional", "BOUND_ACCESS_TOKEN_TTL": 6, "REFRESH_GRACE": 0})
         front_end = sign_up(owner, server, name)
         loot = owner.context.cookies()
-        assert {cookie["name"] for cookie in loot} == {"access_token", "refresh_token"}
+        assert {cookie["name"] for cookie in loot} == {"access_token", "refresh_token", "device_token"}
         thief = open_device()
         thief.context.add_cookies(loot)
         stolen = FrontEnd(thief.open(page_of(server)))
@@ -273,6 +319,7 @@ class TestTheThief:
             for header in loot[0].headers_array()
             if header["name"].lower() == "set-cookie"
             for line in [header["value"]]
+            if "Max-Age=0" not in line
         )
         assert set(jar) == {"access_token", "refresh_token"}
         assert front_end.tab.run(PLAIN_FETCH) == 200

@@ -14,7 +14,7 @@ from jwt import algorithms
 
 from fastauth_django import views
 from fastauth_django.checks import domains
-from fastauth_django.device_views import DeviceBindView
+from fastauth_django.device_views import DeviceBindView, DeviceRefreshView
 from tests.checks import project
 from tests.checks.running import PRODUCTION, Case, fastauth, json_fastauth, without
 
@@ -1020,12 +1020,13 @@ NO_ACCOUNT = urls(
     path("auth/login", views.LoginView.as_view()),
     path("auth/", include(([path("device/bind", DeviceBindView.as_view(), name="device-bind")], "fastauth"))),
 )
-SCOPED_ACCOUNT = {**NO_ACCOUNT, **bound(COOKIE_PATH_ACCESS="/auth")}
+SCOPED_BINDING = bound(COOKIE_PATH_ACCESS="/auth")
+SCOPED_ACCOUNT = {**NO_ACCOUNT, **SCOPED_BINDING}
 NAMESPACED = path("api/", include(([path("auth/", include("fastauth_django.urls"))], "api")))
 
 DEVICE_BINDING = [
     Case("E004", "binding some", fastauth(DEVICE_BINDING="sometimes"), fastauth(DEVICE_BINDING="required")),
-    Case("E012", "no time for a bound cookie", bound(BOUND_ACCESS_TOKEN_TTL=0), bound(BOUND_ACCESS_TOKEN_TTL=1)),
+    Case("E012", "no time for a bound cookie", bound(BOUND_ACCESS_TOKEN_TTL=0), bound(BOUND_ACCESS_TOKEN_TTL=60)),
     Case("E040", "no cryptography", bound(), fastauth(), lambda: mock.patch.object(algorithms, "has_crypto", False)),
     Case("E041", "tokens in the body", json_fastauth(DEVICE_BINDING="required"), json_fastauth()),
     Case(
@@ -1054,6 +1055,40 @@ DEVICE_BINDING = [
         bound(COOKIE_SAMESITE="none", COOKIE_PARTITIONED=False),
     ),
     Case("W004", "no cookie at device/bind", {**bound(COOKIE_PATH_ACCESS="/api"), **NO_ACCOUNT}, SCOPED_ACCOUNT),
+    Case("W039", "a bound cookie of seconds", bound(BOUND_ACCESS_TOKEN_TTL=59), bound(BOUND_ACCESS_TOKEN_TTL=60)),
+    Case("W039", "unless nothing is bound", bound(BOUND_ACCESS_TOKEN_TTL=59), fastauth(BOUND_ACCESS_TOKEN_TTL=59)),
+    Case(
+        "E006",
+        "the device cookie",
+        bound(COOKIE_NAME_DEVICE="refresh_token"),
+        fastauth(COOKIE_NAME_DEVICE="refresh_token"),
+    ),
+    Case("E007", "the device cookie", bound(COOKIE_NAME_DEVICE="a b"), bound(COOKIE_NAME_DEVICE="a-b")),
+    Case(
+        "E008",
+        "the device cookie",
+        bound(COOKIE_NAME_DEVICE="__Host-device", COOKIE_DOMAIN="example.com"),
+        bound(COOKIE_NAME_DEVICE="__Host-device"),
+    ),
+    Case(
+        "E009",
+        "the device cookie",
+        {"DEBUG": True, **bound(COOKIE_NAME_DEVICE="__Secure-device")},
+        {"DEBUG": True, **bound(COOKIE_NAME_DEVICE="secure-device")},
+    ),
+    Case("E020", "the device cookie", bound(COOKIE_NAME_DEVICE="csrftoken"), bound(COOKIE_NAME_DEVICE="device")),
+    Case(
+        "W004",
+        "no device cookie at logout",
+        {**urls(path("bye", views.LogoutView.as_view()), *NO_ACCOUNT["ROOT_URLCONF"]), **SCOPED_BINDING},
+        {**urls(path("auth/bye", views.LogoutView.as_view()), *NO_ACCOUNT["ROOT_URLCONF"]), **SCOPED_BINDING},
+    ),
+    Case(
+        "W004",
+        "no device cookie at device/refresh",
+        {**urls(path("renew", DeviceRefreshView.as_view()), *NO_ACCOUNT["ROOT_URLCONF"]), **SCOPED_BINDING},
+        {**urls(path("auth/renew", DeviceRefreshView.as_view()), *NO_ACCOUNT["ROOT_URLCONF"]), **SCOPED_BINDING},
+    ),
     Case("W030", "the bound cookie lives longer", bound(ACCESS_TOKEN_TTL=60), bound(ACCESS_TOKEN_TTL=300)),
 ]
 

@@ -172,7 +172,7 @@ def test_cookie_or_bearer_is_enough(document):
 
 
 @deliveries
-def test_a_device_needs_the_cookie_to_bind_and_its_proof_alone_to_renew(document):
+def test_a_device_needs_a_cookie_to_bind_and_one_beside_its_proof_to_renew(document):
     bind, renew = (document["paths"][f"/auth/device/{name}"]["post"] for name in ("bind", "refresh"))
     required = {
         name: {each["name"] for each in operation["parameters"] if each.get("required")}
@@ -180,7 +180,7 @@ def test_a_device_needs_the_cookie_to_bind_and_its_proof_alone_to_renew(document
     }
 
     assert bind["security"] == [{"accessCookie": []}]
-    assert "security" not in renew or renew["security"] == [{}]
+    assert renew["security"] == [{"deviceCookie": []}]
     assert required == {"bind": {"Secure-Session-Response"}, "refresh": {"Sec-Secure-Session-Id"}}
     assert "requestBody" not in bind
     assert "requestBody" not in renew
@@ -198,11 +198,13 @@ def test_security_schemes_follow_the_settings(settings):
         "TOKEN_DELIVERY": "cookie",
         "COOKIE_NAME_ACCESS": "__Host-access",
         "COOKIE_NAME_REFRESH": "__Host-refresh",
+        "COOKIE_NAME_DEVICE": "__Host-device",
     }
 
     assert make_document()["components"]["securitySchemes"] == {
         "accessCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-access"},
         "refreshCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-refresh"},
+        "deviceCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-device"},
         "accessBearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     }
 

@@ -150,6 +150,22 @@ def test_of_several_renewals_one_wins_and_the_others_sign_anew(crowd, account, t
         assert is_let_in(browser)
 
 
+def test_of_several_renewals_by_the_key_alone_one_wins_and_it_was_the_last(crowd, account):
+    """Of a session that was bound before there was a device cookie."""
+    for _round in range(8):
+        browser, device = bound(account)
+        AuthSession.objects.filter(pk=row().pk).update(device_cookie=None)
+        racing = [(clone_of(device), Browser()) for _tab in range(4)]
+
+        statuses = crowd.race(*[partial(renew, *each) for each in racing])
+
+        # Who reads the row after the first has written lacks the cookie; who read it before loses the race.
+        assert statuses.count(200) == 1
+        assert set(statuses) <= {200, 401, 403}
+        assert row().generation == 1
+        assert sorted(renew(*each) for each in racing) == [200] + [401] * 3
+
+
 @pytest.mark.parametrize("with_access_cookie", [True, False], ids=["with a cookie", "after it ran out"])
 def test_a_sign_out_racing_renewals_ends_the_session(crowd, account, with_access_cookie):
     for _round in range(15):

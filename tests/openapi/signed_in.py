@@ -68,14 +68,16 @@ def act_as_device(case: schemathesis.Case) -> None:
     http.cookies.clear()
     challenge = re.search('challenge="([^"]+)"', answer.headers["Secure-Session-Registration"])[1]
     public = {**ECAlgorithm.to_jwk(key.public_key(), as_dict=True)}
-    headers = {"Secure-Session-Response": signed(key, challenge, jwk=public)}
+    by_itself = {"Sec-Fetch-Mode": "no-cors"}
+    headers = {"Secure-Session-Response": signed(key, challenge, jwk=public), **by_itself}
     if case.path == "/auth/device/bind":
         case.cookies = {"access_token": answer.cookies["access_token"]}
         case.headers.update(headers)
         return
-    instructions = http.post(f"{ORIGIN}/auth/device/bind", headers=headers, cookies=dict(answer.cookies)).json()
+    bound = http.post(f"{ORIGIN}/auth/device/bind", headers=headers, cookies=dict(answer.cookies))
     http.cookies.clear()
-    headers = {"Sec-Secure-Session-Id": instructions["session_identifier"]}
+    case.cookies = {"device_token": bound.cookies["device_token"]}
+    headers = {"Sec-Secure-Session-Id": bound.json()["session_identifier"], **by_itself}
     asked = http.post(f"{ORIGIN}/auth/device/refresh", headers=headers)
     challenge = re.match('"([^"]+)"', asked.headers["Secure-Session-Challenge"])[1]
     case.headers.update({**headers, "Secure-Session-Response": signed(key, challenge)})

@@ -7,4 +7,5 @@ urlpatterns = [
     path("notes", views.NotesView.as_view()),
     path("page", views.page),
     path("callback", views.callback),
+    path("worker.js", views.worker),
 ]

@@ -9,6 +9,27 @@ from rest_framework.views import APIView
 from fastauth_django import sign_in
 from tests.browser.pages import FRONT_END
 
+WORKER = """
+self.oninstall = () => self.skipWaiting();
+self.onactivate = (event) => event.waitUntil(self.clients.claim());
+let wanted = null;
+const seen = [];
+self.onmessage = ({ data, ports: [port] }) => {
+    wanted = data;
+    fetch(data.path, { method: "POST", mode: data.mode, headers: data.headers })
+        .then(({ status }) => port.postMessage(status), ({ name }) => port.postMessage(name));
+};
+// A picture's request has the browser's own mode. With our method and headers it is sent as what?
+self.onfetch = (event) => {
+    seen.push(event.request.url);
+    if (event.request.url.endsWith("/seen-by-worker")) event.respondWith(Response.json(seen));
+    if (wanted && event.request.destination === "image") {
+        const request = new Request(event.request, { method: "POST", headers: wanted.headers });
+        event.respondWith(fetch(wanted.path, request));
+    }
+};
+"""
+
 
 class NotesView(APIView):
     """The caller's own notes. Written without a thought for cookies, tokens or forged requests."""
@@ -31,6 +52,11 @@ class NotesView(APIView):
 
 def page(request):
     return HttpResponse(FRONT_END)
+
+
+def worker(request):
+    """A service worker of an attacker's, on a site that lets people upload scripts."""
+    return HttpResponse(WORKER, content_type="text/javascript")
 
 
 def callback(request):
