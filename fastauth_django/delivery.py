@@ -162,7 +162,11 @@ def _replace_sessions(
         # If the new session cannot be delivered, the old ones stay, and so does the password.
         with transaction.atomic(using=alias):
             change()
-            revoked = sessions.revoke_rows(sessions.live_rows(user), Reason.PASSWORD_CHANGED)
+            revoked = []
+            if before is not None:
+                # By itself, so that it is in the list only if this statement revoked it and no sign-out was first.
+                revoked += sessions.revoke_rows(sessions.live_rows(user).filter(pk=before.pk), Reason.PASSWORD_CHANGED)
+            revoked += sessions.revoke_rows(sessions.live_rows(user), Reason.PASSWORD_CHANGED)
             if not entitled(before, revoked):
                 return revoked, None
             remember = before is not None and before.remember
@@ -213,7 +217,7 @@ def announce_signed_out(request: HttpRequest, revoked: Sequence[AuthSession]) ->
         revoked = list({session.user_id: session for session in revoked}.values())
     for session in revoked:
         user = SimpleLazyObject(partial(_user_of, session))
-        announce(user_logged_out, get_user_model(), savepoint=False, request=request, user=user)
+        announce(user_logged_out, get_user_model(), request=request, user=user)
 
 
 def _user_of(session: AuthSession) -> AbstractBaseUser | None:

@@ -57,6 +57,10 @@ class SessionRevoked(InvalidToken):
     default_code = "session_revoked"
 
 
+class SessionReplaced(SessionRevoked):
+    """Another sign-in of the same browser revoked the session. Its cookies may be in the jar already."""
+
+
 class SessionBehind(SessionRevoked):
     """The token is far ahead of the session's row: the database was restored. Carries the session to revoke."""
 

@@ -37,6 +37,7 @@ from .exceptions import (
     RefreshTokenReused,
     Refusals,
     SessionBehind,
+    SessionReplaced,
     SessionRevoked,
     TokenExpired,
     TokenInvalid,
@@ -209,7 +210,11 @@ def _find(session_id: UUID | None) -> AuthSession:
     if session is None:
         raise SessionRevoked
     if session.revoked_at is not None:
-        raise DeviceBindingRequired if session.revoked_reason == Reason.NOT_BOUND else SessionRevoked
+        refusals: dict[str, type[InvalidToken]] = {
+            Reason.NOT_BOUND: DeviceBindingRequired,
+            Reason.REPLACED: SessionReplaced,
+        }
+        raise refusals.get(session.revoked_reason, SessionRevoked)
     return session
 
 

@@ -17,7 +17,8 @@
 ==========================  =================================================================================
 
 All but ``user_signed_up`` tell of something that is done already, as ``user_logged_out`` does. A receiver of them that
-raises is logged, and changes neither the answer nor what was done.
+raises is logged, and changes neither the answer nor what was done. If a transaction of the project's is rolled back
+later, what they told of is undone with it: a receiver that writes a mail does so in ``transaction.on_commit``.
 
 A receiver may stop a request on purpose in two places. If one of ``user_signed_up`` raises, there is no account. If one
 of Django's ``user_logged_in`` raises, the client gets no token. That signal is sent after the session was written: its
@@ -45,18 +46,17 @@ device_proof_failed = Signal()
 logger = logging.getLogger("fastauth_django.security")
 
 
-def announce(signal: Signal, sender: type, *, savepoint: bool = True, **about: Any) -> None:
+def announce(signal: Signal, sender: type, **about: Any) -> None:
     """Send ``signal`` of something that is done. A receiver that raises changes neither that nor the answer.
 
     In a transaction it runs in a savepoint, so that a query of a receiver that fails does not break what is done there.
-    A sign-out needs none: it is not done in a transaction of ours.
     """
     if not signal.has_listeners(sender):
         return
     # Suppressed is what a handler of the project's logging raises, to which Django reports the receiver's error.
     with suppress(Exception), ExitStack() as stack:
         for connection in connections.all(initialized_only=True):
-            if savepoint and connection.in_atomic_block:
+            if connection.in_atomic_block:
                 stack.enter_context(transaction.atomic(using=connection.alias))
         signal.send_robust(sender, **about)
 

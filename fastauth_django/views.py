@@ -56,6 +56,7 @@ from .exceptions import (
     RefreshTokenRequired,
     RefreshTokenReused,
     Refusals,
+    SessionReplaced,
     SignUpDisabled,
     TryAgain,
     UserExists,
@@ -349,8 +350,9 @@ class RefreshView(TokenInBodyView):
         remember_refusal(self.request, exc)
         response = super().handle_exception(exc)
         # The refusal is final. If the cookies stayed, the browser would come back with them again and again. The access
-        # cookie of a bound session stays, because the browser renews it.
-        if self.delivery == "cookie":
+        # cookie of a bound session stays, because the browser renews it. If the browser has signed in meanwhile, this
+        # answer may come after that one's, and would clear the cookies that it has set.
+        if self.delivery == "cookie" and not isinstance(exc, SessionReplaced):
             if isinstance(exc, DeviceProofRequired):
                 clear_refresh_cookie_of(exc.session, self.request, response)
             else:

@@ -12,6 +12,7 @@ REFUSALS = {
     "TokenInvalid": (401, "token_invalid"),
     "TokenExpired": (401, "token_expired"),
     "SessionRevoked": (401, "session_revoked"),
+    "SessionReplaced": (401, "session_revoked"),
     "SessionBehind": (401, "session_revoked"),
     "RefreshTokenReused": (401, "refresh_token_reused"),
     "UserInactive": (401, "user_inactive"),

@@ -585,6 +585,7 @@ def test_forged_sign_out_leaves_the_session(beside_django, signed_in):
     assert is_alive(session)
 
 
+@pytest.mark.django_db(transaction=True)  # In a transaction each signal takes a savepoint.
 def test_signing_out_by_our_own_route_is_announced_once_and_takes_no_more_queries(signed_in, django_assert_num_queries):
     from django.contrib.auth.signals import user_logged_out
 

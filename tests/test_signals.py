@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import connection
 
 from fastauth_django import signals
 from fastauth_django.models import AuthSession
@@ -230,6 +231,28 @@ def test_receiver_of_a_sign_in_that_fails_keeps_the_tokens_from_the_client(brows
 
     assert response.status_code == 500
     assert touches_no_cookie(response)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "signal", [user_logged_out, signals.session_revoked], ids=["user_logged_out", "session_revoked"]
+)
+def test_query_of_a_receiver_that_fails_undoes_no_sign_out_of_a_project(signed_in, monkeypatch, signal):
+    """The view of the project runs in a transaction: ATOMIC_REQUESTS."""
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    session = AuthSession.objects.get()
+
+    def fail(**kwargs):
+        AuthSession.objects.create(pk=session.pk, user=session.user)
+
+    signal.connect(fail)
+    try:
+        response = signed_in.post("/goodbye")
+    finally:
+        signal.disconnect(fail)
+
+    assert response.status_code == 200
+    assert AuthSession.objects.get().revoked_at is not None
 
 
 def test_query_of_a_receiver_that_fails_does_not_break_the_transaction(signed_in, account):

@@ -306,7 +306,7 @@ class RouteSchema(AutoSchema):
             refusals += [BAD_HEADER, USER_NOT_FOUND] if conf.ACCEPT_TOKENS_WITHOUT_SESSION else [BAD_HEADER]
         if self.refuses_forgery:
             refusals.append(CsrfFailed)
-        if self.route.request is not None:
+        if self.route.request is not None and not (self.uses_cookies and isinstance(self.view, views.TokenInBodyView)):
             refusals += [ParseError, NOT_AN_OBJECT, exceptions.UnsupportedMediaType, ValidationError]
         if self.view.throttle_classes:
             refusals.append(exceptions.Throttled)

@@ -153,7 +153,7 @@ def test_of_several_renewals_one_wins_and_the_others_sign_anew(crowd, account, t
 def test_of_several_renewals_by_the_key_alone_one_wins_and_it_was_the_last(crowd, account):
     """Of a session that was bound before there was a device cookie."""
     for _round in range(8):
-        browser, device = bound(account)
+        _browser, device = bound(account)
         AuthSession.objects.filter(pk=row().pk).update(device_cookie=None)
         racing = [(clone_of(device), Browser()) for _tab in range(4)]
 

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.slow
 
 PYTHON = page("docs/python.md")
 [INVITATION] = PYTHON.take("python", under="Signing in from your own views")
+QUIET, QUIET_SETTING, QUIET_ROUTE = PYTHON.take("python", under="Hiding who has an account")
 [RECEIVER] = PYTHON.take("python", under="Writing to the owner")
 [CLAIMS] = PYTHON.take("python", under="Claims of your own")
 
@@ -44,6 +45,26 @@ def test_invitation_signs_in_once(make_project):
     assert (accepted.status, again.status) == (200, 404)
     assert (len(accepted.values("Set-Cookie")), again.values("Set-Cookie")) == (2, [])
     assert me.json()["username"] == "grace"
+
+
+def test_sign_up_tells_nobody_who_has_an_account(make_project):
+    project = make_project('EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"\n')
+    (project.directory / "mysite/sign_up.py").write_text(QUIET.code)
+    project.append(project.settings, QUIET_SETTING.code)
+    project.append(project.urls, f"from mysite.sign_up import QuietRegisterView\n\n{QUIET_ROUTE.code}")
+    twice = (
+        "from django.test import Client; client = Client(SERVER_NAME='localhost');"
+        "grace = {'username': 'grace', 'email': 'grace@example.com', 'password': 'correct horse battery'};"
+        "answers = [client.post('/auth/register', grace) for _try in range(2)];"
+        "print([(answer.status_code, answer.json(), dict(answer.cookies)) for answer in answers])"
+    )
+
+    said = project.run(f'python -Wignore manage.py shell --no-imports -c "{twice}"')
+
+    answer = "(202, {'message': 'Please look into your mail.'}, {})"
+    assert f"[{answer}, {answer}]" in said
+    assert said.count("To: grace@example.com") == 2
+    assert said.index("Your code: ") < said.index("You have an account already.")
 
 
 @pytest.mark.parametrize(

@@ -320,6 +320,7 @@ class TestSigningOut:
         AuthSession.objects.update(revoked_at=row().created_at)
         assert Browser().post("/auth/logout", **self.skipped(device.session_id)).status_code == 200
 
+    @pytest.mark.django_db(transaction=True)  # In a transaction each signal takes a savepoint.
     def test_costs_no_query_more_where_nothing_was_skipped(self, browser, device, django_assert_num_queries):
         with django_assert_num_queries(1):
             assert browser.post("/auth/logout").status_code == 200

@@ -59,6 +59,7 @@ def test_stolen_copies_of_both_cookies_die_with_the_session(signed_in):
     assert thief.post("/auth/refresh").json()["code"] == "session_revoked"
 
 
+@pytest.mark.django_db(transaction=True)  # In a transaction each signal takes a savepoint.
 def test_sign_out_costs_one_query(signed_in, django_assert_num_queries):
     with django_assert_num_queries(1):
         logout(signed_in)

@@ -137,6 +137,18 @@ def test_json_view_never_reads_a_refresh_cookie(signed_in):
     assert session_of(signed_in).generation == 0
 
 
+def test_answer_that_comes_after_that_of_a_new_sign_in_clears_nothing(signed_in, account):
+    """A tab's refresh that was on its way while another tab signed in: its 401 may be the last to arrive."""
+    tab = signed_in.clone()
+    signed_in.sign_in(account)
+
+    late = tab.refresh()
+
+    assert (late.status_code, late.json()["code"]) == (401, "session_revoked")
+    assert not late.cookies
+    assert signed_in.get("/private").status_code == 200
+
+
 def test_json_view_takes_no_token_that_was_delivered_in_a_cookie(clock, signed_in):
     """Or who copied the cookie would get, inside the grace, the successor that a second tab does not get."""
     thief, stolen = NativeApp(), {"refresh_token": signed_in.cookie(REFRESH)}
