@@ -11,9 +11,9 @@ from django.http import HttpResponse
 from django.test import AsyncClient
 from django.urls import include, path
 
-from fastauth_django import sign_in
+from fastauth_django import sessions, sign_in
 from fastauth_django.models import AuthSession
-from tests.clients import REFRESH
+from tests.clients import REFRESH, Browser
 from tests.factories import PASSWORD
 from tests.reading import revoked_reason, session_of, sets_cookies
 from tests.test_middleware import BESIDE_DJANGO
@@ -129,6 +129,25 @@ def test_user_stays_signed_in_and_every_copy_dies(signed_in, account, url, data)
     assert signed_in.get("/private").status_code == signed_in.post("/auth/refresh").status_code == 200
     assert revoked_reason(before) == "password_changed"
     assert thief.get("/private").status_code == thief.post("/auth/refresh").status_code == 401
+
+
+def test_session_that_is_signed_out_between_two_statements_gets_no_new_one(signed_in, account, monkeypatch):
+    """Another device of the user's is revoked by the same change, and must not speak for this one."""
+    Browser().sign_in(account)
+    session, mark = session_of(signed_in), sessions._mark_revoked
+
+    def sign_out_first(rows, now, reason):
+        AuthSession.objects.filter(pk=session.pk).update(revoked_at=now, revoked_reason="signed_out")
+        return mark(rows, now, reason)
+
+    monkeypatch.setattr(sessions, "_mark_revoked", sign_out_first)
+
+    response = signed_in.post("/form", FORM)
+
+    assert response.status_code == 302
+    assert not sets_cookies(response)
+    assert revoked_reason(session) == "signed_out"
+    assert not AuthSession.objects.live().exists()
 
 
 def test_user_of_an_asynchronous_stack_stays_signed_in(signed_in):
