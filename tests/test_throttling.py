@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.signals import user_login_failed
 from django.core.cache import cache
 from django.core.cache.backends.base import BaseCache
@@ -18,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from fastauth_django import conflicts, throttling
 from tests.clients import Browser
 from tests.factories import identifier_for, make_account, sign_up_data
+from tests.hostile.test_guessing import CountingHasher
 from tests.reading import listening, touches_no_cookie
 
 pytestmark = pytest.mark.django_db
@@ -182,18 +182,10 @@ def answer_and_work(name, address, hashed):
     return response.status_code, response.json(), headers, len(queries), hashed() - before
 
 
-class CountingHasher(MD5PasswordHasher):
-    runs = 0
-
-    def encode(self, password, salt):
-        CountingHasher.runs += 1
-        return super().encode(password, salt)
-
-
 @pytest.fixture
 def hashed(settings):
     """How many passwords were hashed so far."""
-    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    settings.PASSWORD_HASHERS = [f"{CountingHasher.__module__}.CountingHasher"]
     return lambda: CountingHasher.runs
 
 
