@@ -66,8 +66,10 @@ def verify_credentials(request: HttpRequest, identifier: str, password: str) -> 
         with read_from_primary():
             if failures > limit:
                 # No account can have had more failures than its network. Below that, a sign-in saves this query.
-                counted.append(_account_counter(network, _key_of_account(identifier)))
-                if counted[-1].count() > limit:
+                key = _key_of_account(identifier)
+                counted.append(_account_counter(network, key))
+                # Names that only a backend knows, as LDAP does, share one counter. It must refuse nobody.
+                if counted[-1].count() > limit and key is not None:
                     password = get_random_string(32)  # Nothing is right now, and everything takes its usual course.
             # A backend may write: Django's own does where the password's hash is to be upgraded.
             user = until_not_lost(

@@ -196,6 +196,23 @@ class NumberOnly(ModelBackend):
         return None
 
 
+class AlsoByAlias(ModelBackend):
+    """Knows people by a second name, as backends do for an address beside the name."""
+
+    def authenticate(self, request, password=None, **credentials):
+        name = credentials[IDENTIFIER].removeprefix("alias-")
+        return super().authenticate(request, password=password, **{IDENTIFIER: name})
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", ""])
+def test_failures_of_strangers_lock_nobody_out_whom_only_a_backend_knows(settings, clock, ada, right, address):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.AlsoByAlias"]
+    for number in range(8):
+        assert guess(identifier_for(f"stranger{number}"), address=address).status_code == 401
+
+    assert guess(f"alias-{ada}", password=right, address=address).status_code == 200
+
+
 @pytest.mark.parametrize("error", [ValueError, TypeError, ValidationError("no number")])
 def test_name_that_the_field_does_not_take_is_a_name_of_nobody(settings, monkeypatch, clock, error):
     def refuse(self, name):
