@@ -255,11 +255,11 @@ def clear_cookies_of(
     """Clear the cookies on ``response``, but for those that name a session which is not among ``refused``.
 
     A sibling subdomain may have tossed the token in that was refused. That must not cost the visitor's own session its
-    cookies.
+    cookies. A token without a session is nobody's.
 
     :param keep: the kinds of token whose cookies stay in any case.
     """
-    others = {type(token) for token in carried_tokens(request) if token.session_id not in refused}
+    others = {type(token) for token in carried_tokens(request) if token.session_id not in {None, *refused}}
     cookies.clear_auth_cookies(request, response, keep={*keep, *others})
 
 

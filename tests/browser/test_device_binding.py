@@ -430,7 +430,7 @@ class TestTheExampleProject:
         page = owner.open(example.origin("app.example.test") + "/").page
         person.sign_up(page, name)
         expect(page.get_by_text("bound to this device")).to_be_visible()
-        owner.forget("access_token")
+        owner.forget("__Host-access_token")
         example.forget_seen()
         person.add_note(page, "with a cookie that the browser renewed")
         expect(page.get_by_text("POST /auth/device/refresh by the browser").first).to_be_visible()

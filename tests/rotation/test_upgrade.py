@@ -196,8 +196,9 @@ class Client:
         refresh = partial(self.expect, 200, "POST", "/auth/refresh", tokens=self.tokens)
         answers = self.at_once(refresh, refresh)
         self.keep(*answers)
-        successors = {answer.tokens[name] for answer in answers for name in ["refresh_token"] if name in answer.tokens}
-        assert len(successors) == 1, "one rotation, two successors"
+        successors = [answer.tokens["refresh_token"] for answer in answers if "refresh_token" in answer.tokens]
+        # An old process does not write the claim "delivery", which says nothing of the rotation.
+        assert len({claims_of(each)["jti"] for each in successors}) == 1, "one rotation, two successors"
 
     def refresh_while_another_tab_reads(self) -> None:
         refresh = partial(self.expect, 200, "POST", "/auth/refresh", tokens=self.tokens)
