@@ -38,12 +38,16 @@ class CookieJWTAuthentication(BearerAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, AccessToken] | None:
         vary_on_credentials(request)
         delivery = conf.TOKEN_DELIVERY
-        by_header = self.authenticate_by_header(request) if delivery == "json" else None
-        by_cookie = None if by_header else self.authenticate_by_cookie(request)
-        fault = None if by_cookie is None else csrf.forgery_fault(request)
-        if fault is not None:
-            by_cookie = None
-        authenticated = by_header or by_cookie or self.authenticate_by_header(request)
+        header_first = delivery == "json"
+        authenticated = self.authenticate_by_header(request) if header_first else None
+        fault = None
+        if authenticated is None:
+            authenticated = self.authenticate_by_cookie(request)
+            fault = None if authenticated is None else csrf.forgery_fault(request)
+            if fault is not None:
+                authenticated = None
+        if authenticated is None and not header_first:
+            authenticated = self.authenticate_by_header(request)
         if authenticated is None and fault is not None:
             raise csrf.refusal(request, fault)
         if authenticated is not None:

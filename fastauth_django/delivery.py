@@ -119,7 +119,7 @@ def update_session_auth_hash(
     :func:`sign_in`.
     """
     delivery = token_delivery or conf.TOKEN_DELIVERY
-    return _replace_sessions(request, response, user, delivery, entitled=_is_session_of_caller)
+    return _replace_sessions(request, response, user, delivery)
 
 
 def start_anew(
@@ -133,15 +133,7 @@ def start_anew(
     """Run ``change``, which sets the password of ``user``, who has just shown that they know the old one. Revoke every
     session of theirs, and start a new one, all in one transaction.
     """
-    pair = _replace_sessions(
-        request, response, user, token_delivery, change=change, entitled=lambda before, revoked: True
-    )
-    return cast("TokenPair", pair)
-
-
-def _is_session_of_caller(before: AuthSession | None, revoked: list[AuthSession]) -> bool:
-    # A session that was revoked meanwhile is not among them: who held the request open since then stays out.
-    return before is not None and before.pk in [session.pk for session in revoked]
+    return cast("TokenPair", _replace_sessions(request, response, user, token_delivery, change))
 
 
 def _replace_sessions(
@@ -149,11 +141,12 @@ def _replace_sessions(
     response: HttpResponseBase,
     user: AbstractBaseUser,
     delivery: Delivery,
-    *,
-    entitled: Callable[[AuthSession | None, list[AuthSession]], bool],
-    change: Callable[[], None] = lambda: None,
+    change: Callable[[], None] | None = None,
 ) -> TokenPair | None:
-    """Revoke every session of ``user``, and start a new one if the caller's session ``entitled`` the caller to it."""
+    """Revoke every session of ``user``, and start a new one for a caller whose own session is among them.
+
+    :param change: sets the password first. Then the caller has shown who they are, and gets one in any case.
+    """
     http_request = _http_request(request)
     before = sessions.session_of(http_request)
     alias = router.db_for_write(AuthSession)
@@ -161,13 +154,16 @@ def _replace_sessions(
     def replace() -> tuple[list[AuthSession], TokenPair | None]:
         # If the new session cannot be delivered, the old ones stay, and so does the password.
         with transaction.atomic(using=alias):
-            change()
+            if change is not None:
+                change()
             revoked = []
             if before is not None:
-                # By itself, so that it is in the list only if this statement revoked it and no sign-out was first.
-                revoked += sessions.revoke_rows(sessions.live_rows(user).filter(pk=before.pk), Reason.PASSWORD_CHANGED)
+                # By itself, so that it is here only if this statement revoked it. If it was revoked meanwhile, who held
+                # the request open since then stays out.
+                revoked = sessions.revoke_rows(sessions.live_rows(user).filter(pk=before.pk), Reason.PASSWORD_CHANGED)
+            is_callers = bool(revoked)
             revoked += sessions.revoke_rows(sessions.live_rows(user), Reason.PASSWORD_CHANGED)
-            if not entitled(before, revoked):
+            if change is None and not is_callers:
                 return revoked, None
             remember = before is not None and before.remember
             return revoked, _start(user, http_request, response, delivery, remember=remember)
