@@ -357,6 +357,11 @@ BODIES = {
     "text that sendBeacon sends": (b"bye", "text/plain;charset=UTF-8"),
     "a form without a boundary": (b"bye", "multipart/form-data"),
     "a type that nobody parses": (b"<bye/>", "application/xml"),
+    "a form in a charset of names": (b"a=1", "application/x-www-form-urlencoded; charset=punycode"),
+    "parts in another": (
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n',
+        "multipart/form-data; boundary=x; charset=idna",
+    ),
     "a charset that nobody knows": (b"{}", "application/json; charset=none"),
 }
 
