@@ -124,8 +124,8 @@ class AuthView(APIView):
         try:
             data = self.request.data
         except (RecursionError, SuspiciousOperation, UnicodeError) as error:
-            # REST framework foresees neither JSON that nests too deeply, nor a form that Django finds too large, nor one
-            # in a charset that is none of a body, such as "punycode".
+            # REST framework foresees neither JSON that nests too deeply, nor a form that Django finds too large,
+            # nor one in a charset that is none of a body, such as "punycode".
             raise ParseError from error
         if not isinstance(data, Mapping):
             raise ParseError(_("Expected an object."), code="invalid")
