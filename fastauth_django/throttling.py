@@ -88,8 +88,9 @@ def verify_credentials(request: HttpRequest, identifier: str, password: str) -> 
     if user is None:
         raise InvalidCredentials
     if counted:
-        # What was typed exactly so, and the account: a look-alike of the name may be somebody else's.
-        _until_away([by_network.take_back, by_name.reset, counted[-1].reset])
+        # Only the account starts anew. What was typed may name another one as well: to a backend that takes addresses
+        # too, a username that is somebody's address does.
+        _until_away([by_network.take_back, by_name.take_back, counted[-1].reset])
     if not user.is_active:
         raise UserInactive
     return user

@@ -357,10 +357,32 @@ def test_forwarded_address_counts_behind_a_declared_proxy(locked_out, ada, setti
 # --- What counts ----------------------------------------------------------------------------------------------------
 
 
-def test_success_resets_the_count(clock, ada, right):
-    for _round in range(3):
-        assert guess_often(4, ada) == [401] * 4
-        assert guess(ada, password=right).status_code == 200
+def test_success_takes_back_its_own_attempt_alone(clock, ada, right):
+    assert guess_often(3, ada) == [401] * 3
+    assert guess(ada, password=right).status_code == 200
+
+    assert guess_often(3, ada) == [401, 401, 429]
+
+
+class NameOrAddress(ModelBackend):
+    """Finds people by their name and by an address, which may be the name that somebody else chose."""
+
+    def authenticate(self, request, password=None, **credentials):
+        names = [credentials[IDENTIFIER], f"owner-of-{credentials[IDENTIFIER]}"]
+        users = get_user_model()._default_manager.filter(**{f"{IDENTIFIER}__in": names})
+        return next((user for user in users if user.check_password(password)), None)
+
+
+def test_who_chose_the_address_of_somebody_as_a_name_forgives_no_guess_at_it(settings, clock):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.NameOrAddress"]
+    name, password = make_account("chosen", password="the attacker's own").credentials.values()
+
+    answers = []
+    for _round in range(4):
+        answers += guess_often(4, name)
+        guess(name, password=password)
+
+    assert answers.count(401) == 5
 
 
 def test_only_failures_count(clock, ada, right):
