@@ -39,6 +39,7 @@ def faults() -> Iterator[checks.CheckMessage]:
     if claims_fault is not None:
         yield messages.NOT_A_CLAIMS_FUNCTION(fault=claims_fault)
     yield from _authentication_faults()
+    yield from _view_faults()
 
 
 def _user_model_faults() -> Iterator[checks.CheckMessage]:
@@ -86,8 +87,7 @@ def _claims_fault(claims: object) -> str | None:
 def _authentication_faults() -> Iterator[checks.CheckMessage]:
     classes = project.default_authentication_classes()
     ours = [issubclass(each, CookieJWTAuthentication) for each in classes]
-    before = classes[: ours.index(True)] if any(ours) else classes
-    simplejwts = [each for each in before if issubclass(each, JWTAuthentication)]
+    simplejwts = _unchecking(classes)
     if not any(ours) and project.delivers_cookies() and not project.views_name_their_classes():
         yield messages.CLASS_NOT_DEFAULT()
     elif simplejwts and project.auth_routes():
@@ -95,6 +95,32 @@ def _authentication_faults() -> Iterator[checks.CheckMessage]:
     # REST framework asks only the first class for the challenge.
     if any(ours) and not ours[0] and not _names_challenge(classes[0]):
         yield messages.NO_CHALLENGE(other=project.name_of(classes[0]))
+
+
+def _view_faults() -> Iterator[checks.CheckMessage]:
+    """The views that name their own classes. One message names all views at fault, because a project may have many."""
+    unchecked: list[type] = []
+    without_challenge: list[type] = []
+    for route, classes in project.naming_routes():
+        if _unchecking(classes):
+            unchecked.append(route.view)
+        elif any(issubclass(each, CookieJWTAuthentication) for each in classes) and not _names_challenge(classes[0]):
+            without_challenge.append(route.view)
+    if unchecked and project.auth_routes():
+        yield messages.VIEW_SESSION_UNCHECKED(views=_names_of(unchecked))
+    if without_challenge:
+        yield messages.VIEW_NO_CHALLENGE(views=_names_of(without_challenge))
+
+
+def _unchecking(classes: list[type[BaseAuthentication]]) -> list[type[BaseAuthentication]]:
+    """simplejwt's classes, which check no session, unless one of ours reads the token before them."""
+    ours = [issubclass(each, CookieJWTAuthentication) for each in classes]
+    before = classes[: ours.index(True)] if any(ours) else classes
+    return [each for each in before if issubclass(each, JWTAuthentication)]
+
+
+def _names_of(views: list[type]) -> str:
+    return ", ".join(dict.fromkeys(project.name_of(view) for view in views))
 
 
 def _names_challenge(authentication_class: type[BaseAuthentication]) -> bool:

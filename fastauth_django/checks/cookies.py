@@ -108,7 +108,7 @@ def _domain_faults() -> Iterator[checks.CheckMessage]:
     domain = conf.COOKIE_DOMAIN
     if not domain:
         return
-    allowed_hosts = list(django_settings.ALLOWED_HOSTS)
+    allowed_hosts = [host for host in django_settings.ALLOWED_HOSTS if host]
     if django_settings.DEBUG and not allowed_hosts:
         allowed_hosts = [".localhost", "127.0.0.1", "[::1]"]  # Django's own, HttpRequest.get_host()
     if not domains.DOMAIN.fullmatch(domain):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from django.conf import settings as django_settings
 from django.core import checks
+from rest_framework.authtoken.views import ObtainAuthToken
+from rest_framework_simplejwt.views import TokenBlacklistView, TokenVerifyView, TokenViewBase
 
 from ..conf import conf
 from ..views import RegisterView
@@ -21,6 +23,22 @@ def faults() -> Iterator[checks.CheckMessage]:
     is_routed = any(issubclass(route.view, RegisterView) for route in project.auth_routes())
     if is_routed and "SIGN_UP_ENABLED" not in conf.user_settings:
         yield messages.SIGN_UP_OPEN()
+    yield from _migration_faults()
+
+
+def _migration_faults() -> Iterator[checks.CheckMessage]:
+    """What a migration from simplejwt or from REST framework's tokens needs for a while."""
+    left = [route.view for route in project.routes() or [] if _gives_out_tokens(route.view)]
+    if left and project.auth_routes():
+        yield messages.TOKEN_VIEWS_LEFT(views=", ".join(dict.fromkeys(map(project.name_of, left))))
+    if conf.ACCEPT_TOKENS_WITHOUT_SESSION:
+        yield messages.WITHOUT_SESSION_LEFT()
+
+
+def _gives_out_tokens(view: type) -> bool:
+    return issubclass(view, (TokenViewBase, ObtainAuthToken)) and not issubclass(
+        view, (TokenVerifyView, TokenBlacklistView)
+    )
 
 
 def _unchecked_suffixes() -> Iterator[checks.CheckMessage]:

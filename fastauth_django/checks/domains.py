@@ -16,6 +16,8 @@ DOMAIN = re.compile(rf"\.?{LABEL}(\.{LABEL})*", re.IGNORECASE)
 ORIGIN = re.compile(
     rf"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>{LABEL}(\.{LABEL})*|\[[0-9a-f:.]+\])(:(?P<port>[0-9]+))?"
 )
+#: An origin of a browser's extension or a shell ("app://.", "file://"): compared as it is, and not the web's to spell.
+SHELL_ORIGIN = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*://[^/?#]*")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
@@ -99,6 +101,8 @@ def origin_fault(origin: str) -> str | None:
         return "has a blank"
     if "://" not in origin:
         return "has no scheme"
+    if SHELL_ORIGIN.fullmatch(origin):
+        return None
     match = ORIGIN.fullmatch(origin)
     if match is None:
         if ORIGIN.match(origin.lower()) and ORIGIN.fullmatch(origin.lower()):

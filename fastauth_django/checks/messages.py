@@ -421,6 +421,19 @@ NO_CHALLENGE = Message(
     "Put 'fastauth_django.authentication.CookieJWTAuthentication' first.",
 )
 
+VIEW_SESSION_UNCHECKED = Message(
+    "W050",
+    "authentication_classes of {views} has a class of simplejwt, which reads no cookie and does not check the session "
+    "of this app's access tokens: after a sign-out or a new password, the view accepts the token until that expires.",
+    "Put fastauth_django.authentication.CookieJWTAuthentication in its place, or before it.",
+)
+VIEW_NO_CHALLENGE = Message(
+    "W051",
+    "authentication_classes of {views} begins with a class that names no challenge, such as SessionAuthentication, so "
+    "REST framework answers 403 where it should answer 401: a client does not know that it should refresh.",
+    "Put CookieJWTAuthentication first.",
+)
+
 # --- Middleware ----------------------------------------------------------------------------------------------------
 
 AUTHENTICATION_LATE = Message(
@@ -451,6 +464,19 @@ URLS_NOT_INCLUDED = Message(
     'Add path("auth/", include("fastauth_django.urls")) to the URLconf.',
 )
 
+TOKEN_VIEWS_LEFT = Message(
+    "W052",
+    "The URLconf has {views}, which give out tokens without a session: nobody can revoke them, and this app does not "
+    "limit the passwords that are tried there.",
+    "Remove the URLs when no client uses them any more.",
+    deploy=True,
+)
+WITHOUT_SESSION_LEFT = Message(
+    "W053",
+    "ACCEPT_TOKENS_WITHOUT_SESSION is True: this app accepts tokens that nobody can revoke.",
+    "Remove it when the last of simplejwt's tokens has expired.",
+    deploy=True,
+)
 SIGN_UP_OPEN = Message(
     "W035",
     "The URLconf has register and FASTAUTH does not have SIGN_UP_ENABLED: anyone can create an account, and nobody has "

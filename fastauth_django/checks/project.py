@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from inspect import unwrap
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -85,9 +86,28 @@ def _walk(patterns: Iterable[URLPattern | URLResolver], above: Place) -> Iterato
         if isinstance(entry, URLResolver):
             yield from _walk(entry.url_patterns, above.below(entry.pattern))
         else:
-            view = getattr(entry.callback, "cls", None) or getattr(entry.callback, "view_class", None)
-            if isinstance(view, type):
-                yield Route(above.below(entry.pattern), view, getattr(entry.callback, "initkwargs", {}))
+            callback = unwrap(entry.callback, stop=_view_of)
+            view = _view_of(callback)
+            if view is not None:
+                initkwargs = getattr(callback, "initkwargs", None) or getattr(callback, "view_initkwargs", {})
+                yield Route(above.below(entry.pattern), view, initkwargs)
+
+
+def _view_of(callback: object) -> Any:
+    """The class behind what ``as_view()`` returned, or None. A decorator may keep that in ``__wrapped__``."""
+    view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
+    return view if isinstance(view, type) else None
+
+
+def naming_routes() -> list[tuple[Route, list[type[BaseAuthentication]]]]:
+    """The URLs of the views that name authentication classes of their own, each with the classes."""
+    return [
+        (route, [each for each in route.option("authentication_classes") or () if isinstance(each, type)])
+        for route in routes() or []
+        if issubclass(route.view, APIView)
+        and not issubclass(route.view, AuthView)
+        and route.option("authentication_classes") is not APIView.authentication_classes
+    ]
 
 
 def auth_routes() -> list[Route]:

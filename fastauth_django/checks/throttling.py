@@ -19,8 +19,9 @@ from . import messages, project
 FAULTS = {
     DummyCache: "stores nothing",
     LocMemCache: "counts in each process separately",
-    FileBasedCache: "loses counts when two requests come at once",
-    DatabaseCache: "loses counts when two requests come at once",
+    # Both count with BaseCache.incr, which reads and then sets, with the timeout of the cache and not of the count.
+    FileBasedCache: "loses counts when two requests come at once, and resets their timeout",
+    DatabaseCache: "loses counts when two requests come at once, and resets their timeout",
 }
 
 

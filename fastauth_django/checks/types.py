@@ -74,6 +74,11 @@ def _is_strings(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str) and all(isinstance(item, str) for item in value)
 
 
+def _is_hosts(value: object) -> bool:
+    """Django's comparison skips None, which an environment variable that is not set leaves in the list."""
+    return _is_strings(value) or (isinstance(value, (list, tuple)) and _is_strings([item or "" for item in value]))
+
+
 def _is_key(value: object) -> bool:
     return isinstance(value, (str, bytes))
 
@@ -98,7 +103,7 @@ PROJECT_SETTINGS: dict[str, tuple[Fits, str]] = {
     "SIMPLE_JWT": (_is_dict, "dict"),
     "REST_FRAMEWORK": (_is_dict, "dict"),
     "CACHES": (_is_dict, "dict"),
-    "ALLOWED_HOSTS": (_is_strings, "list of str"),
+    "ALLOWED_HOSTS": (_is_hosts, "list of str"),
     "CSRF_TRUSTED_ORIGINS": (_is_strings, "list of str"),
     "MIDDLEWARE": (_is_strings, "list of str"),
     "SECRET_KEY_FALLBACKS": (_is_keys, "list of str"),

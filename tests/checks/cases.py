@@ -9,10 +9,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core import mail
 from django.urls import include, path, re_path
 from jwt import algorithms
+from rest_framework.authtoken.views import obtain_auth_token
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.views import TokenVerifyView
 
 from fastauth_django import views
+from fastauth_django.authentication import CookieJWTAuthentication
 from fastauth_django.checks import domains
 from fastauth_django.device_views import DeviceBindView, DeviceRefreshView
 from tests.checks import project
@@ -33,6 +38,7 @@ AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 AUTH_COOKIE = "fastauth_django.middleware.AuthCookieMiddleware"
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 APP = "https://app.example.com"
+EXTENSION = "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc"
 KEY = "k" * 32
 
 
@@ -46,6 +52,11 @@ def key_pair():
 PRIVATE, PUBLIC = key_pair()
 OTHER_PRIVATE, _OTHER_PUBLIC = key_pair()
 ES256 = {"ALGORITHM": "ES256", "SIGNING_KEY": PRIVATE, "VERIFYING_KEY": PUBLIC}
+
+
+def in_production():
+    """Outside a test run, which Django marks with an outbox."""
+    return without(mail, "outbox")
 
 
 def simple_jwt(**keys):
@@ -126,6 +137,12 @@ TYPES = [
         {"REST_FRAMEWORK": {**classes(COOKIE_CLASS)["REST_FRAMEWORK"], "NUM_PROXIES": 0}},
     ),
     Case("E014", "one host instead of a list", {"ALLOWED_HOSTS": "api.example.com"}, hosts("api.example.com")),
+    Case(
+        "E014",
+        "a host that is a number",
+        hosts(1),
+        {**hosts(None, "api.example.com"), **fastauth(COOKIE_DOMAIN="example.com")},
+    ),
     Case("E014", "trusted origins are a number", {"CSRF_TRUSTED_ORIGINS": 1}, {"CSRF_TRUSTED_ORIGINS": {APP}}),
     Case("E014", "middleware with a hole", {"MIDDLEWARE": [CORS, None]}, {"MIDDLEWARE": (CORS,)}),
     Case("E014", "fallback keys are one key", {"SECRET_KEY_FALLBACKS": KEY}, {"SECRET_KEY_FALLBACKS": (KEY,)}),
@@ -492,6 +509,9 @@ CORS_RULES = [
     Case("E023", "upper case", *origin("https://App.example.com")),
     Case("E023", "the scheme's own port", *origin(f"{APP}:443", f"{APP}:8443")),
     Case("E023", "no host", *origin("https://", "capacitor://localhost")),
+    Case("E023", "a path below a shell's origin", *origin("app://./index", "app://.")),
+    Case("E023", "a file", *origin("file:///index.html", "file://")),
+    Case("E023", "a page of an extension", *origin(f"{EXTENSION}/page.html", EXTENSION)),
     Case("E023", "letters beyond ASCII", *origin("https://bücher.example", "https://xn--bcher-kva.example")),
     Case("E023", "a user", *origin("https://evil@app.example.com", "https://[2001:db8::1]:8443")),
     Case(
@@ -580,20 +600,28 @@ CORS_RULES = [
 ]
 
 KEYS = [
-    Case("E011", "a short SECRET_KEY", {"SECRET_KEY": KEY[:31]}, {"SECRET_KEY": KEY}),
-    Case("E011", "a short SIGNING_KEY", simple_jwt(SIGNING_KEY=KEY[:31]), simple_jwt(SIGNING_KEY=KEY.encode())),
-    Case("E011", "no SIGNING_KEY", simple_jwt(SIGNING_KEY=None), simple_jwt(SIGNING_KEY=KEY)),
+    Case("E011", "a short SECRET_KEY", {"SECRET_KEY": KEY[:31]}, {"SECRET_KEY": KEY}, in_production),
+    Case(
+        "E011",
+        "a short SIGNING_KEY",
+        simple_jwt(SIGNING_KEY=KEY[:31]),
+        simple_jwt(SIGNING_KEY=KEY.encode()),
+        in_production,
+    ),
+    Case("E011", "no SIGNING_KEY", simple_jwt(SIGNING_KEY=None), simple_jwt(SIGNING_KEY=KEY), in_production),
     Case(
         "E011",
         "too short for HS512",
         simple_jwt(ALGORITHM="HS512", SIGNING_KEY=KEY),
         simple_jwt(ALGORITHM="HS512", SIGNING_KEY=KEY * 2),
+        in_production,
     ),
     Case(
         "E011",
         "a short fallback",
         {"SECRET_KEY_FALLBACKS": [KEY, "old"]},
         {"SECRET_KEY_FALLBACKS": ["old"], **simple_jwt(SIGNING_KEY=KEY)},
+        in_production,
     ),
     Case("E026", "none", simple_jwt(ALGORITHM="none"), simple_jwt(ALGORITHM="HS256")),
     Case("E026", "a list", simple_jwt(ALGORITHM=["HS256"]), simple_jwt(ALGORITHM="HS384", SIGNING_KEY=KEY * 2)),
@@ -1007,7 +1035,7 @@ NOT_CHECKED = [
         classes("fastauth_django.authentication.CookieJwtAuthentication"),
         classes(COOKIE_CLASS),
     ),
-    Case("W024", "an empty SECRET_KEY", {"SECRET_KEY": ""}, {"SECRET_KEY": KEY}),
+    Case("W024", "an empty SECRET_KEY", {"SECRET_KEY": ""}, {"SECRET_KEY": KEY}, in_production),
     Case("W024", "a user model that is not there", {"AUTH_USER_MODEL": "nowhere.User"}, {}),
 ]
 
@@ -1092,7 +1120,52 @@ DEVICE_BINDING = [
     Case("W030", "the bound cookie lives longer", bound(ACCESS_TOKEN_TTL=60), bound(ACCESS_TOKEN_TTL=300)),
 ]
 
+VERIFY = path("verify", TokenVerifyView.as_view())
+SETTLED = fastauth(**DECIDED)
+LIST = {"get": "list"}
+
+VIEWS = [
+    Case(
+        "W050",
+        "a view of simplejwt's class",
+        urls(project.AUTH, path("old", project.Leftover.as_view())),
+        urls(path("old", project.Leftover.as_view())) | classes(STATELESS_CLASS),
+    ),
+    Case(
+        "W050",
+        "inside a decorator and an include",
+        urls(project.AUTH, path("v1/", include([path("old", project.wrapped_view(project.Leftover.as_view()))]))),
+        urls(project.AUTH, path("v1/", include([path("old", project.wrapped_view(project.Page.as_view()))]))),
+    ),
+    Case(
+        "W050",
+        "an action's own class",
+        urls(project.AUTH, path("old", project.Api.as_view(authentication_classes=[JWTAuthentication]))),
+        urls(project.AUTH, path("old", project.Leftover.as_view(authentication_classes=[CookieJWTAuthentication]))),
+    ),
+    Case(
+        "W051",
+        "a session before ours in a ViewSet",
+        urls(project.AUTH, path("books", project.SessionFirst.as_view(LIST))),
+        urls(project.AUTH, path("books", project.SessionFirst.as_view(LIST, authentication_classes=[]))),
+    ),
+    Case(
+        "W052",
+        "simplejwt's sign-in",
+        {**urls(project.AUTH, project.SIMPLEJWT), **SETTLED},
+        {**urls(project.AUTH, VERIFY), **SETTLED},
+    ),
+    Case(
+        "W052",
+        "REST framework's",
+        {**urls(project.AUTH, path("token", obtain_auth_token)), **SETTLED},
+        {**urls(project.AUTH), **SETTLED},
+    ),
+    Case("W053", "left on", fastauth(**DECIDED, ACCEPT_TOKENS_WITHOUT_SESSION=True), SETTLED),
+]
+
 CASES = [
+    *VIEWS,
     *TYPES,
     *COOKIES,
     *CSRF_RULE,

@@ -7,10 +7,12 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import include, path
 from django.views import View
 from rest_framework import serializers
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.routers import APIRootView
 from rest_framework.views import APIView
+from rest_framework.viewsets import ModelViewSet
+from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.views import TokenObtainPairView
 
 from fastauth_django import views
@@ -39,6 +41,26 @@ class OwnLogin(views.LoginView):
     """A sign-in that a project derived."""
 
     token_delivery = "cookie"
+
+
+class Leftover(APIView):
+    """A view that a migration forgot."""
+
+    authentication_classes = (JWTAuthentication,)
+
+
+class SessionFirst(ModelViewSet):
+    """REST framework's session before ours."""
+
+    authentication_classes = (SessionAuthentication, CookieJWTAuthentication)
+
+
+def wrapped_view(view):
+    def inner(request):
+        return view(request)
+
+    inner.__wrapped__ = view
+    return inner
 
 
 API = path("api", Api.as_view())

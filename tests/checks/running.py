@@ -18,7 +18,8 @@ PRODUCTION = {
     "CACHES": {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache"}},
 }
 #: What ``check --deploy`` says of any site that is content with the defaults, as most cases are. Their own cases ask.
-OF_DEFAULTS = {"W023", "W034", "W035"}
+#: So it does of one that migrates.
+OF_DEFAULTS = {"W023", "W034", "W035", "W052", "W053"}
 
 
 @dataclass(frozen=True)
