@@ -371,7 +371,7 @@ class Settings:
         former_cookies,
         (),
         "Cookies of an earlier deployment (name, path, domain, partitioned): each sign-in, refresh and sign-out "
-        "clears them too.",
+        "clears them too, and a sign-out revokes the sessions that they name.",
         default_text="[]",
     )
     SIGN_UP_ENABLED = Setting(boolean, True, "register answers 403 when this is off.")

@@ -239,9 +239,18 @@ def device_tokens(request: HttpRequest) -> list[str]:
     return _values(request, conf.COOKIE_NAME_DEVICE)
 
 
+def former_values(request: HttpRequest) -> list[str]:
+    """Every value of a cookie of ``COOKIE_FORMER`` that ``request`` carries, whatever kind of token it holds.
+
+    Only a sign-out may read them: a sibling subdomain can plant a plain name, and must not undo today's ``__Host-``.
+    """
+    names = dict.fromkeys(former.name for former in conf.COOKIE_FORMER)
+    return [value for name in names for value in _values(request, name)]
+
+
 def are_carried(request: HttpRequest) -> bool:
-    """Whether ``request`` carries any of our cookies."""
-    return bool(access_tokens(request) or refresh_tokens(request) or device_tokens(request))
+    """Whether ``request`` carries any of our cookies, former ones too."""
+    return bool(access_tokens(request) or refresh_tokens(request) or device_tokens(request) or former_values(request))
 
 
 def _values(request: HttpRequest, name: str) -> list[str]:

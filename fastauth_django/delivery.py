@@ -94,6 +94,7 @@ def sign_out(
     tokens = [*_bearer_tokens(http_request), *_read(RefreshToken, [refresh_token] if refresh_token else [])]
     if delivery == "cookie":
         tokens += carried_tokens(http_request)
+        tokens += former_tokens(http_request)
         cookies.clear_auth_cookies(http_request, response)
     revoked = sessions.revoke_by(tokens, Reason.SIGNED_OUT, http_request)
     announce_signed_out(http_request, revoked)
@@ -234,6 +235,12 @@ def carried_tokens(request: HttpRequest) -> list[SessionToken]:
         *_read(AccessToken, cookies.access_tokens(request)),
         *_read(DeviceToken, cookies.device_tokens(request)),
     ]
+
+
+def former_tokens(request: HttpRequest) -> list[SessionToken]:
+    """The tokens, expired ones too, in the cookies of former names, which do not tell what kind of token they hold."""
+    values = cookies.former_values(request)
+    return [token for kind in (RefreshToken, AccessToken, DeviceToken) for token in _read(kind, values)]
 
 
 def carried_session_ids(request: HttpRequest, kind: type[SessionToken] = SessionToken) -> list[UUID]:

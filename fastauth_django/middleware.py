@@ -20,7 +20,7 @@ from django.utils.functional import SimpleLazyObject
 from . import cookies, csrf, sessions
 from .authentication import CookieJWTAuthentication
 from .caching import vary_on_cookie
-from .delivery import carried_tokens, update_session_auth_hash
+from .delivery import carried_tokens, former_tokens, update_session_auth_hash
 from .models import AuthSession
 
 User: TypeAlias = AbstractBaseUser | AnonymousUser
@@ -142,7 +142,8 @@ class Visitor:
 
     def sign_out(self) -> None:
         """Revoke the sessions that the request's cookies carry. :meth:`mark` clears the cookies."""
-        sessions.revoke_by(carried_tokens(self._request), AuthSession.RevokedReason.SIGNED_OUT, self._request)
+        carried = [*carried_tokens(self._request), *former_tokens(self._request)]
+        sessions.revoke_by(carried, AuthSession.RevokedReason.SIGNED_OUT, self._request)
         self._signed_out = True
         self._user = AnonymousUser()
 

@@ -307,6 +307,46 @@ def test_former_cookies_are_cleared_too(signed_in, settings):
     assert (response.cookies["jwt"]["max-age"], response.cookies["jwt"]["path"]) == (0, "/api")
 
 
+@pytest.mark.parametrize("kept", ["access_token", "refresh_token"])
+def test_the_session_of_a_former_cookie_ends(signed_in, settings, kept):
+    session = session_of(signed_in)
+    settings.FASTAUTH = {
+        **settings.FASTAUTH,
+        "COOKIE_NAME_ACCESS": "__Host-access",
+        "COOKIE_NAME_REFRESH": "__Host-refresh",
+        "COOKIE_FORMER": [{"name": kept}],
+    }
+
+    assert logout(signed_in).status_code == 200
+    assert revoked_reason(session) == "signed_out"
+
+
+def test_another_site_cannot_end_the_session_of_a_former_cookie(signed_in, settings):
+    session = session_of(signed_in)
+    settings.FASTAUTH = {
+        **settings.FASTAUTH,
+        "COOKIE_NAME_ACCESS": "__Host-access",
+        "COOKIE_NAME_REFRESH": "__Host-refresh",
+        "COOKIE_FORMER": [{"name": "refresh_token"}],
+    }
+
+    assert logout(signed_in, HTTP_ORIGIN="https://evil.example").status_code == 403
+    assert is_alive(session)
+
+
+@pytest.mark.parametrize(("method", "path"), [("post", "/auth/refresh"), ("get", "/auth/me")])
+def test_a_former_cookie_signs_nobody_in(signed_in, settings, method, path):
+    """A sibling subdomain can plant a plain name beside ``__Host-``."""
+    settings.FASTAUTH = {
+        **settings.FASTAUTH,
+        "COOKIE_NAME_ACCESS": "__Host-access",
+        "COOKIE_NAME_REFRESH": "__Host-refresh",
+        "COOKIE_FORMER": [{"name": "access_token"}, {"name": "refresh_token"}],
+    }
+
+    assert getattr(signed_in, method)(path).status_code == 401
+
+
 def test_forged_sign_out_is_refused(signed_in):
     response = logout(signed_in, HTTP_ORIGIN="https://evil.example")
 
