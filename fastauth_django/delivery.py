@@ -186,7 +186,7 @@ def _start(
     """Begin a session on ``response``. With ``DEVICE_BINDING`` on, the answer asks the browser to make a key."""
     asks_for_key = delivery == "cookie" and conf.DEVICE_BINDING is not None
     if asks_for_key:
-        device_protocol.require_means_to_bind()
+        device_protocol.require_means_to_bind(request)
     session, pair = sessions.start(
         user, request, delivery=delivery, remember=remember, replacing=replacing, asks_for_key=asks_for_key
     )
@@ -196,7 +196,7 @@ def _start(
         # sign-in that another site has posted carries no cookie that would tell.
         cookies.clear_device_cookie(response)
     if asks_for_key:
-        device_protocol.ask_for_key(response, session)
+        device_protocol.ask_for_key(request, response, session)
     return pair
 
 

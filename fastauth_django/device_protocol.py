@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -65,17 +66,18 @@ class Proof(NamedTuple):
 # --- What we tell the browser --------------------------------------------------------------------------------------
 
 
-def require_means_to_bind() -> None:
+def require_means_to_bind(request: HttpRequest) -> None:
     """Raise ``ImproperlyConfigured`` where no browser could bind: without cryptography, or without our URLs."""
     if not algorithms.has_crypto:
         raise ImproperlyConfigured("FASTAUTH['DEVICE_BINDING'] needs the extra: fastauth-django[device-binding].")
-    url_of("device-bind")
+    url_of("device-bind", request)
 
 
-def ask_for_key(response: HttpResponseBase, session: AuthSession) -> None:
+def ask_for_key(request: HttpRequest, response: HttpResponseBase, session: AuthSession) -> None:
     """Ask the browser that gets ``response`` to bind ``session``. A browser that cannot do it ignores the header."""
     challenge = TimestampSigner(salt=BIND_SIGNER).sign(_name(session))
-    response.headers[REGISTRATION_HEADER] = f'({ALGORITHM});path="{url_of("device-bind")}";challenge="{challenge}"'
+    path = url_of("device-bind", request)
+    response.headers[REGISTRATION_HEADER] = f'({ALGORITHM});path="{path}";challenge="{challenge}"'
 
 
 def put_challenge(response: HttpResponseBase, session: AuthSession) -> None:
@@ -84,7 +86,7 @@ def put_challenge(response: HttpResponseBase, session: AuthSession) -> None:
     response.headers[CHALLENGE_HEADER] = f'"{challenge}";id="{session.pk.hex}"'
 
 
-def instructions(session: AuthSession) -> dict[str, object]:
+def instructions(request: HttpRequest, session: AuthSession) -> dict[str, object]:
     """The body of an answer to the device: which cookie it is to renew, and where.
 
     It names no origin, so the browser takes the one it asked, whatever a proxy makes of the host. Only pages of this
@@ -94,7 +96,7 @@ def instructions(session: AuthSession) -> dict[str, object]:
     spec = access_cookie()
     body: dict[str, object] = {
         "session_identifier": session.pk.hex,
-        "refresh_url": url_of("device-refresh"),
+        "refresh_url": url_of("device-refresh", request),
         "scope": {"include_site": False},
         "credentials": [{"type": "cookie", "name": spec.name, "attributes": spec.attributes}],
     }
@@ -114,15 +116,24 @@ def trusted_hosts() -> list[str]:
     return list(dict.fromkeys(host for host in hosts if host))
 
 
-def url_of(name: str) -> str:
-    """The URL of one of this app's routes, wherever the project includes them. Raises ``ImproperlyConfigured``."""
-    namespaces = _namespaces_of_app(get_resolver(get_urlconf()))
-    try:
-        return reverse(":".join([*namespaces, name]))
-    except NoReverseMatch as error:
-        raise ImproperlyConfigured(
-            "FASTAUTH['DEVICE_BINDING'] needs the routes of fastauth_django.urls in the URLconf, under a fixed path."
-        ) from error
+def url_of(name: str, request: HttpRequest) -> str:
+    """The URL of one of this app's routes, where ``request`` came in, or else in the project's first mount of them.
+
+    A prefix with variables, such as ``<slug:tenant>/``, takes them from the path of ``request``. Raises
+    ``ImproperlyConfigured`` where the project has no such URL, or that path lacks a variable.
+    """
+    match = request.resolver_match
+    if match and match.app_names[-1:] == ["fastauth"]:
+        namespaces = match.namespaces
+    else:
+        namespaces = _namespaces_of_app(get_resolver(get_urlconf()))
+    for variables in [match.kwargs if match else {}, {}]:
+        with suppress(NoReverseMatch):
+            return reverse(":".join([*namespaces, name]), kwargs=variables)
+    raise ImproperlyConfigured(
+        "FASTAUTH['DEVICE_BINDING'] needs the routes of fastauth_django.urls in the URLconf. Where their prefix has "
+        "variables, a view that signs in needs the same variables in its path."
+    )
 
 
 def _namespaces_of_app(resolver: URLResolver) -> list[str]:

@@ -50,7 +50,7 @@ class DeviceView(ActView):
         """Answer a request that the browser made by itself, and that no page of another site has caused."""
 
     def give(self, session: AuthSession, access: AccessToken) -> Response:
-        response = Response(protocol.instructions(session))
+        response = Response(protocol.instructions(self.request, session))
         cookies.set_bound_cookies(response, access, DeviceToken.for_session(session, current_second()))
         if session.is_device_bound:
             # The device alone renews the session now, so there is no refresh token to steal.

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, models, router, transaction
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
-from rest_framework import serializers
+from rest_framework import ISO_8601, serializers
 from rest_framework.validators import UniqueValidator
 
 from .conf import conf
@@ -241,7 +241,10 @@ class ChangePasswordSerializer(Confidential, serializers.Serializer):
 class SessionSerializer(serializers.ModelSerializer):
     """One device in the list of the user's sessions."""
 
-    last_used_at = serializers.DateTimeField(source="rotated_at", read_only=True)
+    # The client parses them, whatever the project's DATETIME_FORMAT is.
+    created_at = serializers.DateTimeField(read_only=True, format=ISO_8601)
+    last_used_at = serializers.DateTimeField(source="rotated_at", read_only=True, format=ISO_8601)
+    expires_at = serializers.DateTimeField(read_only=True, format=ISO_8601)
     device_bound = serializers.BooleanField(
         source="is_device_bound", read_only=True, help_text=_("Whether only this device's key renews the session.")
     )

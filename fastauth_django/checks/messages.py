@@ -357,8 +357,7 @@ NOTHING_TO_BIND = Message(
 )
 NO_DEVICE_ROUTES = Message(
     "E042",
-    "DEVICE_BINDING is set and the URLconf does not have device/bind and device/refresh, or only below a variable: "
-    "signing in fails.",
+    "DEVICE_BINDING is set and the URLconf does not have device/bind and device/refresh: signing in fails.",
     'Add path("auth/", include("fastauth_django.urls")) to the URLconf.',
 )
 BINDING_NOT_SECURE = Message(

@@ -1071,9 +1071,9 @@ DEVICE_BINDING = [
     ),
     Case(
         "E042",
-        "a variable before it",
+        "only a view of its own, below a variable",
+        {**urls(path("<tenant>/sign-in", project.OwnLogin.as_view())), **bound()},
         {**urls(path("<tenant>/", include("fastauth_django.urls"))), **bound()},
-        {**urls(path("tenant/", include("fastauth_django.urls"))), **bound()},
     ),
     Case("E043", "plain HTTP", bound(COOKIE_SECURE=False), {"DEBUG": True, **bound()}),
     Case(

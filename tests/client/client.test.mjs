@@ -706,6 +706,15 @@ test("Django's CSRF token goes with what changes something, to the API's origin 
   await auth.refresh();
   assert.deepEqual(server.calls.map(({ headers }) => headers.get("X-CSRFToken")), [null, "abc123", null, "abc123"]);
 
+  page.document.cookie = "csrftoken=first; xcsrftoken=no; csrftoken=last; my.csrf=renamed=";
+  await auth.fetch("/api/notes/", { method: "POST" });
+  assert.equal(server.calls.at(-1).headers.get("X-CSRFToken"), "last"); // as Django takes it
+  const renamed = makeServer();
+  const names = { csrfCookieName: "my.csrf", csrfHeaderName: "X-My-CSRF" };
+  await (await openSignedInTab(renamed, names)).auth.fetch("/api/notes/", { method: "POST" });
+  const { headers } = renamed.calls[0];
+  assert.deepEqual([headers.get("X-My-CSRF"), headers.get("X-CSRFToken")], ["renamed=", null]);
+
   const silent = await openSignedInTab(makeServer(), { csrfToken: null });
   await silent.auth.fetch("/api/notes/", { method: "POST" });
   const own = makeServer();

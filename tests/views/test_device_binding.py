@@ -2,17 +2,19 @@
 
 import json
 import logging
+import re
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
-from django.urls import include, path
+from django.urls import include, path, resolve
 from jwt import algorithms
 
 from fastauth_django import sign_in
 from fastauth_django.cookies import CookieTooLarge
+from fastauth_django.device_protocol import url_of
 from fastauth_django.models import AuthSession
 from fastauth_django.signals import device_proof_failed, session_revoked, token_refreshed
 from tests.clients import ACCESS, REFRESH, Browser, NativeApp
@@ -102,6 +104,34 @@ class TestTheOffer:
         settings.ROOT_URLCONF = (path("v1/", include(([*inner], "api"), namespace="v1")), other)
         answer = browser.post("/v1/login/login", account.credentials, format="json")
         assert 'path="/v1/login/device/bind"' in answer.headers[REGISTRATION]
+
+    @pytest.mark.parametrize(
+        ("prefix", "place"),
+        [("v<int:version>/auth/", "v2/auth"), ("<slug:tenant>/", "acme"), ("app/", "app"), ("second/", "second")],
+    )
+    def test_names_the_routes_where_the_request_came_in(self, browser, account, settings, prefix, place):
+        mounts = dict.fromkeys(["app/", prefix])
+        settings.ROOT_URLCONF = tuple(
+            path(mount, include("fastauth_django.urls", namespace=f"auth-{number}"))
+            for number, mount in enumerate(mounts)
+        )
+        answer = browser.post(f"/{place}/login", account.credentials, format="json")
+        offered = re.search('path="([^"]+)"', answer.headers[REGISTRATION])[1]
+        assert offered == f"/{place}/device/bind"
+
+        bound = browser.post(
+            offered, HTTP_SECURE_SESSION_RESPONSE=Device().registration(challenge_of_sign_in(answer)), **BY_ITSELF
+        )
+        assert (bound.status_code, bound.json()["refresh_url"]) == (200, f"/{place}/device/refresh")
+
+    def test_a_view_of_the_project_lends_its_variables(self, account, settings, rf):
+        settings.ROOT_URLCONF = (
+            path("<slug:tenant>/auth/", include("fastauth_django.urls")),
+            path("<slug:tenant>/join", PrivateView.as_view()),
+        )
+        request = rf.post("/acme/join")
+        request.resolver_match = resolve("/acme/join")
+        assert url_of("device-bind", request) == "/acme/auth/device/bind"
 
     @pytest.mark.urls("tests.views.own_urls")
     def test_without_the_routes_signing_in_says_what_is_missing(self, browser, account):

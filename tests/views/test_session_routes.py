@@ -1,6 +1,6 @@
 """The list of a user's devices, and ending them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -79,6 +79,12 @@ def test_list_shows_every_device_and_which_one_asks(clock, browser, account):
             "current": True,
         }
     ]
+
+
+def test_times_are_those_of_the_contract_whatever_the_project_prefers(caller, settings):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DATETIME_FORMAT": "%A at %H"}
+    [device] = caller.get("/auth/sessions").json()
+    assert all(datetime.fromisoformat(device[name]) for name in ("created_at", "last_used_at", "expires_at"))
 
 
 def test_list_is_last_used_first(clock, signed_in, phone, caller):

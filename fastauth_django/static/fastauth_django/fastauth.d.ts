@@ -12,7 +12,14 @@ export interface Options {
    */
   locks?: Pick<LockManager, "request"> | null;
   /**
-   * Reads Django's CSRF token, for `CSRF_PROTECTION = "token"`. Default: from the cookie `csrftoken`, if there is one.
+   * The project's `CSRF_COOKIE_NAME`. Default: `csrftoken`. Of two cookies of that name the last one counts, as Django
+   * has it.
+   */
+  csrfCookieName?: string;
+  /** The header of the project's `CSRF_HEADER_NAME`, without `HTTP_` and with hyphens. Default: `X-CSRFToken`. */
+  csrfHeaderName?: string;
+  /**
+   * Reads Django's CSRF token, for `CSRF_PROTECTION = "token"`. Default: from the cookie, if there is one.
    * `null` never sends the header. A request that carries it follows no redirect to another origin, and from a page of
    * another origin than the API's none at all: browsers would take the header along.
    */

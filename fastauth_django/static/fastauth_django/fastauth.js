@@ -21,7 +21,9 @@ const LONGEST = 2 ** 31 - 1; // ms; setTimeout fires at once for more
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /** @type {typeof globalThis.fetch} */
 const browserFetch = (input, init) => globalThis.fetch(input, init);
-const csrfCookie = () => globalThis.document?.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? null;
+/** The last cookie of that name, because Django takes the last one too. @type {(name: string) => string | null} */
+const cookieValue = (name) => globalThis.document?.cookie.split("; ").filter((cookie) => cookie.startsWith(`${name}=`))
+  .pop()?.slice(name.length + 1) || null;
 
 export class FastAuthError extends Error {
   /**
@@ -51,7 +53,9 @@ export function createClient({
   baseUrl = "/auth/",
   fetch: send = browserFetch,
   locks = globalThis.navigator?.locks,
-  csrfToken = csrfCookie,
+  csrfCookieName = "csrftoken",
+  csrfHeaderName = "X-CSRFToken",
+  csrfToken = () => cookieValue(csrfCookieName),
 } = {}) {
   const base = new URL(baseUrl.replace(/\/?$/, "/"), globalThis.location?.href);
   const name = `fastauth:${base.href}`;
@@ -187,8 +191,8 @@ export function createClient({
     const { headers, method } = request;
     if (token && !headers.has("Authorization")) headers.set("Authorization", `Bearer ${token}`);
     const csrf = ["GET", "HEAD", "OPTIONS"].includes(method) ? null : csrfToken?.();
-    if (csrf && !headers.has("X-CSRFToken")) headers.set("X-CSRFToken", csrf);
-    if (!headers.has("X-CSRFToken")) return send(request);
+    if (csrf && !headers.has(csrfHeaderName)) headers.set(csrfHeaderName, csrf);
+    if (!headers.has(csrfHeaderName)) return send(request);
     // Browsers take this header along to wherever a redirect leads, so none may lead to another origin. Without the mode,
     // which only a page of the same origin can have, none is followed.
     const { mode, redirect, referrer, referrerPolicy } = request;
