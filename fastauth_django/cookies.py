@@ -248,9 +248,10 @@ def former_values(request: HttpRequest) -> list[str]:
     return [value for name in names for value in _values(request, name)]
 
 
-def are_carried(request: HttpRequest) -> bool:
-    """Whether ``request`` carries any of our cookies, former ones too."""
-    return bool(access_tokens(request) or refresh_tokens(request) or device_tokens(request) or former_values(request))
+def are_carried(request: HttpRequest, *, or_former: bool = False) -> bool:
+    """Whether ``request`` carries any of our cookies, or else, for a sign-out, one of a former name."""
+    todays = access_tokens(request) or refresh_tokens(request) or device_tokens(request)
+    return bool(todays or (or_former and former_values(request)))
 
 
 def _values(request: HttpRequest, name: str) -> list[str]:

@@ -93,8 +93,7 @@ def sign_out(
     delivery = token_delivery or conf.TOKEN_DELIVERY
     tokens = [*_bearer_tokens(http_request), *_read(RefreshToken, [refresh_token] if refresh_token else [])]
     if delivery == "cookie":
-        tokens += carried_tokens(http_request)
-        tokens += former_tokens(http_request)
+        tokens += tokens_to_sign_out(http_request)
         cookies.clear_auth_cookies(http_request, response)
     revoked = sessions.revoke_by(tokens, Reason.SIGNED_OUT, http_request)
     announce_signed_out(http_request, revoked)
@@ -237,10 +236,11 @@ def carried_tokens(request: HttpRequest) -> list[SessionToken]:
     ]
 
 
-def former_tokens(request: HttpRequest) -> list[SessionToken]:
-    """The tokens, expired ones too, in the cookies of former names, which do not tell what kind of token they hold."""
+def tokens_to_sign_out(request: HttpRequest) -> list[SessionToken]:
+    """:func:`carried_tokens`, and those in cookies of former names, which do not tell what kind of token they hold."""
     values = cookies.former_values(request)
-    return [token for kind in (RefreshToken, AccessToken, DeviceToken) for token in _read(kind, values)]
+    former = [token for kind in (RefreshToken, AccessToken, DeviceToken) for token in _read(kind, values)]
+    return carried_tokens(request) + former
 
 
 def carried_session_ids(request: HttpRequest, kind: type[SessionToken] = SessionToken) -> list[UUID]:

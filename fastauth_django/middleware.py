@@ -20,7 +20,7 @@ from django.utils.functional import SimpleLazyObject
 from . import cookies, csrf, sessions
 from .authentication import CookieJWTAuthentication
 from .caching import vary_on_cookie
-from .delivery import carried_tokens, former_tokens, update_session_auth_hash
+from .delivery import tokens_to_sign_out, update_session_auth_hash
 from .models import AuthSession
 
 User: TypeAlias = AbstractBaseUser | AnonymousUser
@@ -142,8 +142,7 @@ class Visitor:
 
     def sign_out(self) -> None:
         """Revoke the sessions that the request's cookies carry. :meth:`mark` clears the cookies."""
-        carried = [*carried_tokens(self._request), *former_tokens(self._request)]
-        sessions.revoke_by(carried, AuthSession.RevokedReason.SIGNED_OUT, self._request)
+        sessions.revoke_by(tokens_to_sign_out(self._request), AuthSession.RevokedReason.SIGNED_OUT, self._request)
         self._signed_out = True
         self._user = AnonymousUser()
 
@@ -225,5 +224,5 @@ def sign_out_of_cookies(sender: object, request: HttpRequest | None = None, **kw
     visitor: Visitor | None = getattr(request, VISITOR_ATTRIBUTE, None)
     if request is None or visitor is None or not visitor.is_known:
         return
-    if cookies.are_carried(request) and csrf.forgery_fault(request) is None:
+    if cookies.are_carried(request, or_former=True) and csrf.forgery_fault(request) is None:
         visitor.sign_out()

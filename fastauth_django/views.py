@@ -390,7 +390,7 @@ class LogoutView(TokenInBodyView):
 
     @sensitive_variables("refresh_token")
     def post(self, request: Request, **prefix: object) -> Response:
-        carries_cookie = cookies.are_carried(request)
+        carries_cookie = cookies.are_carried(request, or_former=True)
         self.refuse_forgery(request, csrf_token_can_be_sent=carries_cookie)
         refresh_token = self.token_in_body()
         response = Response({"message": _("Logged out")})

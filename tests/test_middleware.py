@@ -557,6 +557,16 @@ def test_djangos_sign_out_ends_the_session_of_the_device_cookie(beside_django, d
     assert not {ACCESS, DEVICE} & set(browser.cookies)
 
 
+def test_djangos_sign_out_ends_the_session_of_a_former_cookie(beside_django, project, signed_in):
+    session = session_of(signed_in)
+    names = {"COOKIE_NAME_ACCESS": "__Host-access", "COOKIE_NAME_REFRESH": "__Host-refresh"}
+    project.FASTAUTH = {**project.FASTAUTH, **names, "COOKIE_FORMER": [{"name": REFRESH}]}
+
+    signed_in.post("/django/logout")
+
+    assert not is_alive(session)
+
+
 def test_djangos_sign_out_of_a_django_session_ends_the_cookies_with_it(beside_django, signed_in, other_account):
     session = session_of(signed_in)
     signed_in.force_login(other_account.user)

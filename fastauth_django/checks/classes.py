@@ -107,9 +107,9 @@ def _view_faults() -> Iterator[checks.CheckMessage]:
         elif any(issubclass(each, CookieJWTAuthentication) for each in classes) and not _names_challenge(classes[0]):
             without_challenge.append(route.view)
     if unchecked and project.auth_routes():
-        yield messages.VIEW_SESSION_UNCHECKED(views=_names_of(unchecked))
+        yield messages.VIEW_SESSION_UNCHECKED(views=project.names_of(unchecked))
     if without_challenge:
-        yield messages.VIEW_NO_CHALLENGE(views=_names_of(without_challenge))
+        yield messages.VIEW_NO_CHALLENGE(views=project.names_of(without_challenge))
 
 
 def _unchecking(classes: list[type[BaseAuthentication]]) -> list[type[BaseAuthentication]]:
@@ -117,10 +117,6 @@ def _unchecking(classes: list[type[BaseAuthentication]]) -> list[type[BaseAuthen
     ours = [issubclass(each, CookieJWTAuthentication) for each in classes]
     before = classes[: ours.index(True)] if any(ours) else classes
     return [each for each in before if issubclass(each, JWTAuthentication)]
-
-
-def _names_of(views: list[type]) -> str:
-    return ", ".join(dict.fromkeys(project.name_of(view) for view in views))
 
 
 def _names_challenge(authentication_class: type[BaseAuthentication]) -> bool:

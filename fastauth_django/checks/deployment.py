@@ -30,7 +30,7 @@ def _migration_faults() -> Iterator[checks.CheckMessage]:
     """What a migration from simplejwt or from REST framework's tokens needs for a while."""
     left = [route.view for route in project.routes() or [] if _gives_out_tokens(route.view)]
     if left and project.auth_routes():
-        yield messages.TOKEN_VIEWS_LEFT(views=", ".join(dict.fromkeys(map(project.name_of, left))))
+        yield messages.TOKEN_VIEWS_LEFT(views=project.names_of(left))
     if conf.ACCEPT_TOKENS_WITHOUT_SESSION:
         yield messages.WITHOUT_SESSION_LEFT()
 

@@ -173,3 +173,8 @@ def imported(path: object) -> object:
 
 def name_of(each: type) -> str:
     return f"{each.__module__}.{each.__qualname__}"
+
+
+def names_of(classes: Iterable[type]) -> str:
+    """The name of each class once, for a message."""
+    return ", ".join(dict.fromkeys(map(name_of, classes)))

@@ -196,6 +196,14 @@ class TestTheDeviceCookie:
         assert row().generation == 0
         assert device.renew(browser).status_code == 200
 
+    def test_may_come_later_where_a_former_cookie_came_which_has_rules_of_its_own(self, browser, device, settings):
+        settings.CSRF_TRUSTED_ORIGINS = ["https://partner.test"]
+        settings.FASTAUTH = {**settings.FASTAUTH, "COOKIE_FORMER": [{"name": "jwt"}]}
+        visitor = Browser()
+        visitor.cookies["jwt"] = "left over"
+        assert sees(device.renew(visitor)) == (503, "try_again")
+        assert device.renew(browser).status_code == 200
+
     def test_is_missing_for_good_beside_another_cookie(self, browser, device, other_account, settings):
         """So it is not the browser that sends none."""
         settings.CSRF_TRUSTED_ORIGINS = ["https://partner.test"]
