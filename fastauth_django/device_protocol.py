@@ -117,7 +117,7 @@ def trusted_hosts() -> list[str]:
 
 
 def url_of(name: str, request: HttpRequest) -> str:
-    """The URL of one of this app's routes, where ``request`` came in, or else in the project's first mount of them.
+    """The URL of one of this app's routes, in the mount that ``request`` came in by, or else where Django finds one.
 
     A prefix with variables, such as ``<slug:tenant>/``, takes them from the path of ``request``. Raises
     ``ImproperlyConfigured`` where the project has no such URL, or that path lacks a variable.
@@ -126,22 +126,23 @@ def url_of(name: str, request: HttpRequest) -> str:
     if match and match.app_names[-1:] == ["fastauth"]:
         namespaces = match.namespaces
     else:
-        namespaces = _namespaces_of_app(get_resolver(get_urlconf()))
-    for variables in [match.kwargs if match else {}, {}]:
+        namespaces = namespaces_of_routes(get_resolver(get_urlconf()))
+    variables: Any = {"args": match.args, "kwargs": match.kwargs} if match else {}
+    for prefix in [variables, {}]:
         with suppress(NoReverseMatch):
-            return reverse(":".join([*namespaces, name]), kwargs=variables)
+            return reverse(":".join([*namespaces, name]), **prefix)
     raise ImproperlyConfigured(
         "FASTAUTH['DEVICE_BINDING'] needs the routes of fastauth_django.urls in the URLconf. Where their prefix has "
         "variables, a view that signs in needs the same variables in its path."
     )
 
 
-def _namespaces_of_app(resolver: URLResolver) -> list[str]:
-    """The namespaces under which the project includes our URLs, the outermost first."""
+def namespaces_of_routes(resolver: URLResolver) -> list[str]:
+    """The namespaces under which the project includes our URLs, the outermost first, or none where it does not."""
     if "fastauth" in resolver.app_dict:
-        return [resolver.app_dict["fastauth"][0]]
+        return ["fastauth"]
     for name, (_prefix, nested) in resolver.namespace_dict.items():
-        below = _namespaces_of_app(nested)
+        below = namespaces_of_routes(nested)
         if below:
             return [name, *below]
     return []

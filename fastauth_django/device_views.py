@@ -39,7 +39,7 @@ class DeviceView(ActView):
     def delivery(self) -> Delivery:
         return "cookie"
 
-    def post(self, request: Request, **prefix: object) -> Response:
+    def post(self, request: Request, *args: object, **prefix: object) -> Response:
         protocol.refuse_scripts(request)
         # The browser calls by itself and has no CSRF token. It says which page caused the request, as always.
         self.refuse_forgery(request, csrf_token_can_be_sent=False)

@@ -110,6 +110,12 @@ class AuthView(APIView):
         for_people = [each for each in defaults if issubclass(each, BrowsableAPIRenderer)]
         return [renderer_class() for renderer_class in (*self.renderer_classes, *for_people)]
 
+    def determine_version(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        """As the project's versioning says. A version that it does not know changes nothing: these routes have none."""
+        with suppress(APIException):
+            return super().determine_version(request, *args, **kwargs)
+        return None, None
+
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         # What a client would rather read is no reason to refuse what it asks for.
         return super().perform_content_negotiation(request, force=True)
@@ -191,12 +197,6 @@ class ActView(AuthView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    def determine_version(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        """As the project's versioning says, but a version that it does not know keeps nobody signed in."""
-        with suppress(APIException):
-            return super().determine_version(request, *args, **kwargs)
-        return None, None
-
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         if self.delivery == "cookie":
@@ -227,7 +227,7 @@ class RegisterView(ActView):
         return conf.REGISTER_SERIALIZER
 
     @sensitive_variables("validated_data", "attrs", "password")
-    def post(self, request: Request, **prefix: object) -> Response:
+    def post(self, request: Request, *args: object, **prefix: object) -> Response:
         self.refuse_forgery(request, csrf_token_can_be_sent=False)
         if not conf.SIGN_UP_ENABLED:
             raise SignUpDisabled
@@ -264,7 +264,7 @@ class LoginView(ActView):
     def serializer_class(self) -> Any:
         return conf.LOGIN_SERIALIZER
 
-    def post(self, request: Request, **prefix: object) -> Response:
+    def post(self, request: Request, *args: object, **prefix: object) -> Response:
         self.refuse_forgery(request, csrf_token_can_be_sent=False)
         user, remember = self.verified_user()
         return self.sign_in(request, Response(), user, remember=remember)
@@ -303,7 +303,7 @@ class RefreshView(TokenInBodyView):
 
     refusals: Refusals = (RefreshTokenRequired, *sessions.LIVE_SESSION_REFUSALS, RefreshTokenReused, TryAgain)
 
-    def post(self, request: Request, **prefix: object) -> Response:
+    def post(self, request: Request, *args: object, **prefix: object) -> Response:
         self.refuse_forgery(request, csrf_token_can_be_sent=bool(cookies.refresh_tokens(request)))
         no_device = leave_to_device(request) if self.delivery == "cookie" else None
         if isinstance(no_device, DeviceProofRequired):
@@ -389,7 +389,7 @@ class LogoutView(TokenInBodyView):
     refusals: Refusals = (TryAgain,)
 
     @sensitive_variables("refresh_token")
-    def post(self, request: Request, **prefix: object) -> Response:
+    def post(self, request: Request, *args: object, **prefix: object) -> Response:
         carries_cookie = cookies.are_carried(request, or_former=True)
         self.refuse_forgery(request, csrf_token_can_be_sent=carries_cookie)
         refresh_token = self.token_in_body()
@@ -438,7 +438,7 @@ def _came_in_cookie(request: Request) -> bool:
 class MeView(AccountView):
     """The signed-in user."""
 
-    def get(self, request: Request, **prefix: object) -> Response:
+    def get(self, request: Request, *args: object, **prefix: object) -> Response:
         return Response(self.describe(self.user))
 
 
@@ -449,7 +449,7 @@ class ChangePasswordView(AccountView):
     refusals: Refusals = (*AccountView.refusals, Throttled)
 
     @sensitive_variables("new_password")
-    def post(self, request: Request, **prefix: object) -> Response:
+    def post(self, request: Request, *args: object, **prefix: object) -> Response:
         new_password = self.read().validated_data["new_password"]
         user = self.user
         # The new tokens leave the way the credential came: a script must not read out what a cookie hid.
@@ -469,7 +469,7 @@ class ChangePasswordView(AccountView):
 class SessionListView(AccountView):
     """The user's devices, last used first."""
 
-    def get(self, request: Request, **prefix: object) -> Response:
+    def get(self, request: Request, *args: object, **prefix: object) -> Response:
         live = sessions.live_rows(self.user).order_by("-rotated_at", "-id")
         return Response(SessionSerializer(live, many=True, context={"request": request}).data)
 
@@ -511,7 +511,7 @@ class AllSessionsView(RevokeSessionsView):
     class Query(serializers.Serializer):
         keep_current = serializers.BooleanField(default=False)
 
-    def delete(self, request: Request, **prefix: object) -> Response:
+    def delete(self, request: Request, *args: object, **prefix: object) -> Response:
         query = self.Query(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         revoking = sessions.live_rows(self.user)

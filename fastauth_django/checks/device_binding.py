@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.core import checks
+from django.urls import get_resolver
 from jwt import algorithms
 
 from ..conf import conf
-from ..device_views import DeviceBindView
+from ..device_protocol import namespaces_of_routes
 from . import messages, project
 
 SHORTEST_BOUND_TTL = timedelta(minutes=1)
@@ -33,6 +34,5 @@ def faults() -> Iterator[checks.CheckMessage]:
 
 
 def _has_routes() -> bool:
-    routes = project.routes()
     # Without a URLconf Django itself reports that.
-    return routes is None or any(issubclass(route.view, DeviceBindView) for route in routes)
+    return project.routes() is None or bool(namespaces_of_routes(get_resolver()))

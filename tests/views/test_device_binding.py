@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from datetime import timedelta
 
 import pytest
@@ -98,40 +97,21 @@ class TestTheOffer:
             browser.sign_in(account)
         assert not AuthSession.objects.exists()
 
-    def test_names_the_routes_wherever_the_project_includes_them(self, browser, account, settings):
-        inner = [path("login/", include("fastauth_django.urls", namespace="people"))]
-        other = path("shop/", include(([path("cart", PrivateView.as_view())], "shop")))
-        settings.ROOT_URLCONF = (path("v1/", include(([*inner], "api"), namespace="v1")), other)
-        answer = browser.post("/v1/login/login", account.credentials, format="json")
-        assert 'path="/v1/login/device/bind"' in answer.headers[REGISTRATION]
-
     @pytest.mark.parametrize(
-        ("prefix", "place"),
-        [("v<int:version>/auth/", "v2/auth"), ("<slug:tenant>/", "acme"), ("app/", "app"), ("second/", "second")],
+        ("mount", "offered"),
+        [
+            (path("<slug:tenant>/auth/", include("fastauth_django.urls")), "/acme/auth/device/bind"),
+            (path("auth/", include("fastauth_django.urls", namespace="people")), "/auth/device/bind"),
+            (path("v1/", include(([path("in/", include("fastauth_django.urls"))], "api"))), "/v1/in/device/bind"),
+        ],
     )
-    def test_names_the_routes_where_the_request_came_in(self, browser, account, settings, prefix, place):
-        mounts = dict.fromkeys(["app/", prefix])
-        settings.ROOT_URLCONF = tuple(
-            path(mount, include("fastauth_django.urls", namespace=f"auth-{number}"))
-            for number, mount in enumerate(mounts)
-        )
-        answer = browser.post(f"/{place}/login", account.credentials, format="json")
-        offered = re.search('path="([^"]+)"', answer.headers[REGISTRATION])[1]
-        assert offered == f"/{place}/device/bind"
-
-        bound = browser.post(
-            offered, HTTP_SECURE_SESSION_RESPONSE=Device().registration(challenge_of_sign_in(answer)), **BY_ITSELF
-        )
-        assert (bound.status_code, bound.json()["refresh_url"]) == (200, f"/{place}/device/refresh")
-
-    def test_a_view_of_the_project_lends_its_variables(self, account, settings, rf):
-        settings.ROOT_URLCONF = (
-            path("<slug:tenant>/auth/", include("fastauth_django.urls")),
-            path("<slug:tenant>/join", PrivateView.as_view()),
-        )
+    def test_a_view_of_the_project_names_the_routes_and_lends_its_variables(self, settings, rf, mount, offered):
+        shop = path("<slug:tenant>/", include(([path("join", PrivateView.as_view())], "shop")))
+        help_pages = path("help/", include(([path("me", PrivateView.as_view())], "help")))
+        settings.ROOT_URLCONF = (shop, mount, help_pages)
         request = rf.post("/acme/join")
         request.resolver_match = resolve("/acme/join")
-        assert url_of("device-bind", request) == "/acme/auth/device/bind"
+        assert url_of("device-bind", request) == offered
 
     @pytest.mark.urls("tests.views.own_urls")
     def test_without_the_routes_signing_in_says_what_is_missing(self, browser, account):
