@@ -8,8 +8,8 @@ an authentication package must not guess what a typo meant.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypeAlias, TypedDict, TypeVar, overload
 
 from django.conf import settings as django_settings
@@ -40,6 +40,8 @@ class FormerCookieSettings(TypedDict, total=False):
     path: str
     domain: str | None
     partitioned: bool | None
+    token: Literal["access", "refresh"]
+    read_until: date | None
 
 
 class FastAuthSettings(TypedDict, total=False):
@@ -159,23 +161,37 @@ def _strings(value: object) -> tuple[str, ...]:
 class FormerCookie:
     """A cookie that an earlier deployment set and that must not shadow the current one.
 
-    ``partitioned`` of ``None`` means "as the current cookies are".
+    ``partitioned`` of ``None`` stands for both kinds. ``token`` is what it holds, where ``read_until`` is set.
     """
 
     name: str
     path: str = "/"
     domain: str | None = None
     partitioned: bool | None = None
+    token: Literal["access", "refresh"] = "refresh"  # noqa: S105  # a kind of token, no secret
+    read_until: date | None = None
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether refresh still reads it and keeps it up to date: to the end of the day ``read_until`` (UTC)."""
+        return self.read_until is not None and datetime.now(UTC).date() <= self.read_until
+
+
+def _date(value: object) -> date:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise TypeError
+    return value
 
 
 def _former_cookies(value: object) -> tuple[FormerCookie, ...]:
     if not isinstance(value, (list, tuple)):
         raise TypeError
     former = []
+    token: Callable[[object], Literal["access", "refresh"]] = _choice("access", "refresh")
     for item in value:
         if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
             raise TypeError
-        if not set(item) <= {"name", "path", "domain", "partitioned"}:
+        if not set(item) <= {field.name for field in fields(FormerCookie)}:
             raise ValueError
         former.append(
             FormerCookie(
@@ -183,6 +199,8 @@ def _former_cookies(value: object) -> tuple[FormerCookie, ...]:
                 path=_string(item.get("path", "/")),
                 domain=_optional(_string)(item.get("domain")),
                 partitioned=_optional(_boolean)(item.get("partitioned")),
+                token=token(item.get("token", "refresh")),
+                read_until=_optional(_date)(item.get("read_until")),
             )
         )
     return tuple(former)
@@ -204,7 +222,7 @@ optional_string = Kind("str or None", _optional(_string))
 duration = Kind("timedelta, or whole seconds, up to 100 years", _duration)
 optional_duration = Kind("timedelta, whole seconds, or None, up to 100 years", _optional(_duration))
 strings = Kind("list of str", _strings)
-former_cookies = Kind("list of dicts with name, path, domain, partitioned", _former_cookies)
+former_cookies = Kind("list of dicts with name, path, domain, partitioned, token, read_until", _former_cookies)
 importable = Kind("dotted path", _importable)
 optional_importable = Kind("dotted path or None", _optional(_importable))
 
@@ -371,7 +389,8 @@ class Settings:
         former_cookies,
         (),
         "Cookies of an earlier deployment (name, path, domain, partitioned): each sign-in, refresh and sign-out "
-        "clears them too, and a sign-out revokes the sessions that they name.",
+        "clears them too, and a sign-out revokes the sessions that they name. Until the date read_until, a cookie with "
+        'token "access" or "refresh" gets each new token instead, and refresh reads it.',
         default_text="[]",
     )
     SIGN_UP_ENABLED = Setting(boolean, True, "register answers 403 when this is off.")

@@ -7,7 +7,7 @@ domain, path and partition, and ignores a clearing cookie whose attributes it wo
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from http.cookies import Morsel
 
@@ -44,7 +44,7 @@ class PartitionedMorsel(Morsel):  # type: ignore[type-arg]
 
 @dataclass(frozen=True)
 class CookieSpec:
-    """Everything about one cookie but its value and life."""
+    """Everything about one cookie but its value and life. A former cookie may share its name with a current one."""
 
     name: str
     path: str
@@ -53,6 +53,7 @@ class CookieSpec:
     httponly: bool
     samesite: str
     partitioned: bool
+    shares_name: bool = False
 
     @property
     def identity(self) -> tuple[str, str, str, bool]:
@@ -85,12 +86,14 @@ class CookieSpec:
         """Write the cookie onto ``response``, beside any of the same name with another path, domain or partition."""
         key = self.name
         held = response.cookies.get(key)
-        if held is not None and (held["path"], held["domain"], bool(held.get("partitioned"))) != (
-            self.path,
-            self.domain or "",
-            self.partitioned,
+        if self.shares_name or (
+            held is not None
+            and (held["path"], held["domain"], bool(held.get("partitioned")))
+            != (self.path, self.domain or "", self.partitioned)
         ):
             key = f"{self.name}; Path={self.path}; Domain={self.domain or ''}; Partitioned={self.partitioned}"
+        # To the end: a browser without CHIPS takes a former Partitioned cookie for today's, and what comes last counts.
+        response.cookies.pop(key, None)
         # dict's own method: the jar's would build a Morsel without Partitioned.
         dict.__setitem__(response.cookies, key, self.morsel(value, max_age))
 
@@ -125,34 +128,54 @@ def former_cookies() -> list[CookieSpec]:
     if not conf.COOKIE_FORMER:
         return []
     today = {spec.identity for spec in (*auth_cookies(), device_cookie())}
-    return [spec for spec in map(former_cookie, conf.COOKIE_FORMER) if spec.identity not in today]
+    former = [old for old in conf.COOKIE_FORMER if former_cookie(old).identity not in today]
+    both = sorted({False, conf.COOKIE_SECURE})  # Browsers take a Partitioned cookie only if it is Secure.
+    return [
+        replace(former_cookie(old), partitioned=partitioned)
+        for old in former
+        for partitioned in (both if old.partitioned is None else [old.partitioned])
+    ]
 
 
 def former_cookie(old: FormerCookie) -> CookieSpec:
     """An entry of ``COOKIE_FORMER``, with the current attributes where browsers do not tell cookies apart by them."""
-    spec = replace(access_cookie(), name=old.name, path=old.path, domain=old.domain)
+    shares_name = old.name in {conf.COOKIE_NAME_ACCESS, conf.COOKIE_NAME_REFRESH, conf.COOKIE_NAME_DEVICE}
+    spec = replace(access_cookie(), name=old.name, path=old.path, domain=old.domain, shares_name=shares_name)
     return spec if old.partitioned is None else replace(spec, partitioned=old.partitioned)
 
 
+def _with_former(spec: CookieSpec) -> list[CookieSpec]:
+    """``spec``, and the former cookies in which a deployment beside this one looks for the same token."""
+    kind = "access" if spec.name == conf.COOKIE_NAME_ACCESS else "refresh"
+    return [*map(former_cookie, _in_use(kind)), spec]
+
+
+def _in_use(kind: str) -> list[FormerCookie]:
+    return [old for old in conf.COOKIE_FORMER if old.is_in_use and old.token == kind]
+
+
 def set_auth_cookies(response: HttpResponseBase, issued: IssuedTokens) -> None:
-    """Deliver ``issued`` in cookies, each as long-lived as its token, and clear the former ones.
+    """Deliver ``issued`` in cookies, each as long-lived as its token, and clear the former ones that nobody reads.
 
     Without a refresh token in ``issued``, the refresh cookie in the browser stays as it is. It may be a former one.
     """
     access, refresh = auth_cookies()
-    access.put(response, issued.access, issued.access_max_age)
     if isinstance(issued, TokenPair):
-        refresh.put(response, issued.refresh, issued.refresh_max_age)
         _clear_former(response)
-    else:
-        forbid_storing(response)
+    for spec in _with_former(access):
+        spec.put(response, issued.access, issued.access_max_age)
+    if isinstance(issued, TokenPair):
+        for spec in _with_former(refresh):
+            spec.put(response, issued.refresh, issued.refresh_max_age)
+    forbid_storing(response)
 
 
 def set_bound_cookies(response: HttpResponseBase, access: AccessToken, device: DeviceToken) -> None:
     """Deliver the tokens for the browser of a bound session in cookies, and clear the former ones."""
+    _clear_former(response)
     access_cookie().put(response, str(access), access.max_age)
     device_cookie().put(response, str(device), device.max_age)
-    _clear_former(response)
+    forbid_storing(response)
 
 
 def clear_device_cookie(response: HttpResponseBase) -> None:
@@ -161,11 +184,16 @@ def clear_device_cookie(response: HttpResponseBase) -> None:
 
 
 def clear_auth_cookies(
-    request: HttpRequest, response: HttpResponseBase, *, keep: Collection[type[SessionToken]] = ()
+    request: HttpRequest,
+    response: HttpResponseBase,
+    *,
+    keep: Collection[type[SessionToken]] = (),
+    keep_former: bool = False,
 ) -> None:
     """Remove our cookies and the former ones from the browser; the device cookie, if ``request`` carries one.
 
     :param keep: the kinds of token whose cookies stay.
+    :param keep_former: let the former cookies stay.
     """
     access, refresh = auth_cookies()
     cleared: dict[type[SessionToken], CookieSpec] = {AccessToken: access, RefreshToken: refresh}
@@ -174,13 +202,14 @@ def clear_auth_cookies(
     for kind, spec in cleared.items():
         if kind not in keep:
             spec.put(response, "", 0)
-    _clear_former(response)
+    if not keep_former:
+        _clear_former(response)
+    forbid_storing(response)
 
 
 def _clear_former(response: HttpResponseBase) -> None:
     for spec in former_cookies():
         spec.put(response, "", 0)
-    forbid_storing(response)
 
 
 def refuse_cookies_that_browsers_drop(issued: IssuedTokens) -> None:
@@ -242,9 +271,18 @@ def device_tokens(request: HttpRequest) -> list[str]:
 def former_values(request: HttpRequest) -> list[str]:
     """Every value of a cookie of ``COOKIE_FORMER`` that ``request`` carries, whatever kind of token it holds.
 
-    Only a sign-out may read them: a sibling subdomain can plant a plain name, and must not undo today's ``__Host-``.
+    Only a sign-out may read them all: a sibling subdomain can plant a plain name, and must not undo ``__Host-``.
     """
-    names = dict.fromkeys(former.name for former in conf.COOKIE_FORMER)
+    return _former_values(request, conf.COOKIE_FORMER)
+
+
+def former_refresh_tokens(request: HttpRequest) -> list[str]:
+    """Every value of a former refresh cookie that is still in use and that ``request`` carries."""
+    return _former_values(request, _in_use("refresh"))
+
+
+def _former_values(request: HttpRequest, former: Iterable[FormerCookie]) -> list[str]:
+    names = dict.fromkeys(old.name for old in former)
     return [value for name in names for value in _values(request, name)]
 
 

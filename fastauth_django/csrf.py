@@ -99,11 +99,11 @@ def cross_origin_fault(request: HttpRequest) -> Fault | None:
         return None
     if origin is not None and not is_own_origin(request, origin):
         # Whatever Sec-Fetch-Site says: one engine called a forged form "same-origin" when the page was reloaded.
-        return Fault(f"Origin {origin!r} is not trusted.", _compared_with(request))
+        return Fault(f"Origin {_shown(origin)} is not trusted.", _compared_with(request))
     if fetch_site is not None:
         if fetch_site in {"same-origin", "none"}:
             return None
-        return Fault(f"Sec-Fetch-Site is {fetch_site!r}.", _compared_with(request))
+        return Fault(f"Sec-Fetch-Site is {_shown(fetch_site)}.", _compared_with(request))
     if origin is None:
         referer = request.META.get("HTTP_REFERER")
         if referer is not None:
@@ -114,11 +114,16 @@ def cross_origin_fault(request: HttpRequest) -> Fault | None:
 
 
 def _compared_with(request: HttpRequest) -> str:
-    forwarded = request.META.get("HTTP_X_FORWARDED_HOST")
+    host, forwarded = map(request.META.get, ["HTTP_HOST", "HTTP_X_FORWARDED_HOST"])
     return (
-        f"It is not the host of the request ({request.META.get('HTTP_HOST')!r}, X-Forwarded-Host {forwarded!r}), and "
-        "neither CSRF_TRUSTED_ORIGINS nor FASTAUTH['CORS_ORIGINS'] has it. If the page is yours, list its origin there."
+        f"It is not the host of the request ({_shown(host)}, X-Forwarded-Host {_shown(forwarded)}), and neither "
+        "CSRF_TRUSTED_ORIGINS nor FASTAUTH['CORS_ORIGINS'] has it. If the page is yours, list its origin there."
     )
+
+
+def _shown(header: str | None) -> str:
+    """The beginning of ``header``, for the log. A token that somebody put into it is worth nothing without its end."""
+    return repr(header and header[:100])
 
 
 def is_trusted_origin(origin: str) -> bool:

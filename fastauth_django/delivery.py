@@ -243,9 +243,36 @@ def tokens_to_sign_out(request: HttpRequest) -> list[SessionToken]:
     return carried_tokens(request) + former
 
 
+@sensitive_variables()
+def refresh_tokens_in_cookies(request: HttpRequest) -> list[str]:
+    """The values of the refresh cookies, and of former ones in use (``read_until``) that cannot swap the visitor.
+
+    A sibling subdomain can plant a former name. Where any of today's cookies came, a former one counts for the session
+    that they name, because a deployment beside this one has rotated it. Where none came, it hands its session over.
+    """
+    former = {
+        raw_token: session_id
+        for raw_token in cookies.former_refresh_tokens(request)
+        for session_id in session_ids_of(RefreshToken, [raw_token])
+    }
+    if not former:
+        return cookies.refresh_tokens(request)
+    if cookies.are_carried(request):
+        own = set(carried_session_ids(request))
+    elif len(own := set(former.values())) > 1:
+        return []  # Nobody can tell which one is the visitor's own.
+    handed_over = [raw_token for raw_token, session_id in former.items() if session_id in own]
+    return list(dict.fromkeys([*cookies.refresh_tokens(request), *handed_over]))
+
+
 def carried_session_ids(request: HttpRequest, kind: type[SessionToken] = SessionToken) -> list[UUID]:
     """The sessions whose tokens of a ``kind``, expired or not, are in the cookies of ``request``."""
     return _session_ids(token for token in carried_tokens(request) if isinstance(token, kind))
+
+
+def sessions_in_former(request: HttpRequest) -> set[UUID]:
+    """The sessions that the former refresh cookies name, where they are still in use (``read_until``)."""
+    return {*session_ids_of(RefreshToken, cookies.former_refresh_tokens(request))}
 
 
 def clear_cookies_of(
@@ -263,7 +290,8 @@ def clear_cookies_of(
     :param keep: the kinds of token whose cookies stay in any case.
     """
     others = {type(token) for token in carried_tokens(request) if token.session_id not in {None, *refused}}
-    cookies.clear_auth_cookies(request, response, keep={*keep, *others})
+    keep_former = bool(sessions_in_former(request).difference(refused))
+    cookies.clear_auth_cookies(request, response, keep={*keep, *others}, keep_former=keep_former)
 
 
 def clear_refresh_cookie_of(session: AuthSession, request: HttpRequest, response: HttpResponseBase) -> None:

@@ -44,7 +44,9 @@ from .delivery import (
     clear_cookies_of,
     clear_refresh_cookie_of,
     deliver,
+    refresh_tokens_in_cookies,
     session_ids_of,
+    sessions_in_former,
     sign_in,
     sign_out,
     start_anew,
@@ -304,7 +306,7 @@ class RefreshView(TokenInBodyView):
     refusals: Refusals = (RefreshTokenRequired, *sessions.LIVE_SESSION_REFUSALS, RefreshTokenReused, TryAgain)
 
     def post(self, request: Request, *args: object, **prefix: object) -> Response:
-        self.refuse_forgery(request, csrf_token_can_be_sent=bool(cookies.refresh_tokens(request)))
+        self.refuse_forgery(request, csrf_token_can_be_sent=bool(refresh_tokens_in_cookies(request)))
         no_device = leave_to_device(request) if self.delivery == "cookie" else None
         if isinstance(no_device, DeviceProofRequired):
             self.judge_others(request, no_device.session)
@@ -332,7 +334,7 @@ class RefreshView(TokenInBodyView):
     @sensitive_variables()
     def raw_tokens(self, request: Request) -> list[str]:
         """What the request's refresh cookies hold, or where there is none, its body."""
-        raw_tokens = cookies.refresh_tokens(request) if self.delivery == "cookie" else []
+        raw_tokens = refresh_tokens_in_cookies(request) if self.delivery == "cookie" else []
         if not raw_tokens:
             in_body = self.token_in_body()
             raw_tokens = [in_body] if in_body else []
@@ -352,12 +354,14 @@ class RefreshView(TokenInBodyView):
         response = super().handle_exception(exc)
         # The refusal is final. If the cookies stayed, the browser would come back with them again and again. The access
         # cookie of a bound session stays, because the browser renews it. If the browser has signed in meanwhile, this
-        # answer may come after that one's, and would clear the cookies that it has set.
-        if self.delivery == "cookie" and not isinstance(exc, SessionReplaced):
+        # answer may come after that one's, and would clear the cookies that it has set, if those have today's names.
+        refused = self.refused_sessions()
+        signed_in_meanwhile = isinstance(exc, SessionReplaced) and sessions_in_former(self.request) <= {*refused}
+        if self.delivery == "cookie" and not signed_in_meanwhile:
             if isinstance(exc, DeviceProofRequired):
                 clear_refresh_cookie_of(exc.session, self.request, response)
             else:
-                clear_cookies_of(self.refused_sessions(), self.request, response)
+                clear_cookies_of(refused, self.request, response)
         return response
 
 

@@ -1,6 +1,6 @@
 """The FASTAUTH setting: its defaults, its types, and where each value comes from."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -255,6 +255,9 @@ WRONG = [
     ("COOKIE_FORMER", [{"name": "jwt", "path": None}]),
     ("COOKIE_FORMER", [{"name": "jwt", "domain": 1}]),
     ("COOKIE_FORMER", [{"name": "jwt", "partitioned": "no"}]),
+    ("COOKIE_FORMER", [{"name": "jwt", "token": "device"}]),
+    ("COOKIE_FORMER", [{"name": "jwt", "read_until": "2026-06-01"}]),
+    ("COOKIE_FORMER", [{"name": "jwt", "read_until": datetime(2026, 6, 1, tzinfo=UTC)}]),
     ("SIGN_UP_ENABLED", None),
     ("SIGN_UP_LIMIT", 0),
     ("SIGN_UP_LIMIT", "20"),

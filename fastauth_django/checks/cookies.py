@@ -132,3 +132,5 @@ def _former_cookie_faults() -> Iterator[checks.CheckMessage]:
             yield messages.ILLEGAL_DOMAIN(key="COOKIE_FORMER", domain=former.domain)
         if cookies.former_cookie(former).identity in today:
             yield messages.FORMER_IS_TODAYS(name=former.name)
+        if former.read_until and not former.is_in_use:
+            yield messages.FORMER_READ_NO_MORE(name=former.name, date=former.read_until)

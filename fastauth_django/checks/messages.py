@@ -151,7 +151,7 @@ COOKIE_CAN_BE_PLANTED = Message(
     "W034",
     "{keys}: a page on a sibling subdomain, and anyone on the network path to one, can set a cookie of that name, and "
     "so sign the user in to another account. Your cookies could have names that no other host can set.",
-    "Begin the name with '__Host-', and list the old one in COOKIE_FORMER. Everybody signs in again once.",
+    "Begin the name with '__Host-', and list the old one in COOKIE_FORMER. With read_until nobody is signed out.",
     deploy=True,
 )
 FORMER_IS_TODAYS = Message(
@@ -159,6 +159,11 @@ FORMER_IS_TODAYS = Message(
     "COOKIE_FORMER lists {name!r} with the path and domain that this cookie has today: this app has no former cookie "
     "to clear.",
     "Remove the entry, or give it the path and domain that the former cookie had.",
+)
+FORMER_READ_NO_MORE = Message(
+    "W056",
+    "COOKIE_FORMER has {name!r} with read_until {date}, which has passed: the cookie is only cleared, not read.",
+    "Remove read_until. Once the last refresh token of before has expired, remove the entry.",
 )
 
 # --- CSRF ----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Every mistake that the checks know, each beside the nearest configuration that is right."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from unittest import mock
 
 from cryptography.hazmat.primitives import serialization
@@ -354,6 +354,12 @@ COOKIES = [
         "an empty domain",
         fastauth(COOKIE_FORMER=[{"name": "access_token", "domain": ""}]),
         fastauth(COOKIE_FORMER=[{"name": "access_token", "partitioned": True}]),
+    ),
+    Case(
+        "W056",
+        "a day in the past",
+        fastauth(COOKIE_FORMER=[{"name": "old", "read_until": date(2020, 1, 1)}]),
+        fastauth(COOKIE_FORMER=[{"name": "old", "read_until": date.max}]),
     ),
 ]
 

@@ -25,7 +25,7 @@ DEPLOYMENT = page("docs/deployment.md")
 [COMMAND] = DEPLOYMENT.take("console", under="Cleaning up")
 [CRONTAB] = DEPLOYMENT.take("text", under="Cleaning up")
 SERVICE, TIMER = DEPLOYMENT.take("ini", under="Cleaning up")
-HOST_NAMES, FORMER = DEPLOYMENT.take("python", under="Cookie names")
+HOST_NAMES, RENAMING, FORMER = DEPLOYMENT.take("python", under="Cookie names")
 [CORS] = DEPLOYMENT.take("python", under="Front ends on another origin")
 
 NO_LOG = 'LOGGING = {"version": 1, "loggers": {"fastauth_django": {"level": "CRITICAL"}}}\n'
@@ -41,12 +41,29 @@ def test_names_with_host_prefix_are_set(make_project):
     assert names == ["__Host-access_token", "__Host-refresh_token"]
 
 
+def test_renaming_signs_nobody_out(make_project):
+    project = make_project(re.sub(r"date\(.+\)", "date.max", RENAMING.code))
+    blue_then_green = (
+        "from django.test import Client, override_settings; client = Client(SERVER_NAME='localhost');"
+        "blue = override_settings(FASTAUTH={'TOKEN_DELIVERY': 'cookie'}); blue.enable();"
+        "client.post('/auth/register', {'username': 'ada', 'email': 'ada@example.com',"
+        " 'password': 'correct horse battery'}); blue.disable();"
+        "print(*(getattr(client, method)('/auth/' + route).status_code"
+        " for method, route in [('get', 'me'), ('post', 'refresh'), ('get', 'me')]))"
+    )
+
+    said = project.run(f'python -Wignore manage.py shell --no-imports -c "{blue_then_green}" 2>&1')
+
+    assert "401 200 200" in said
+
+
 def test_former_cookie_is_cleared(make_project):
     result = make_project(PRODUCTION + FORMER.code).probe()
 
     assert (result["complaints"], result["statuses"]) == ("", SIGNED_IN)
-    [cleared] = [cookie for cookie in result["login"]["cookies"] if "Max-Age=0" in cookie]
-    assert re.match(r'refresh_token="?"?;.*Domain=example.com;.*Path=/auth/', cleared)
+    cleared = [cookie for cookie in result["login"]["cookies"] if "Max-Age=0" in cookie]
+    assert ["Partitioned" in cookie for cookie in cleared] == [False, True]
+    assert all(re.match(r'refresh_token="?"?;.*Domain=example.com;.*Path=/auth/', cookie) for cookie in cleared)
 
 
 def test_front_end_on_another_origin_can_sign_in(make_project):

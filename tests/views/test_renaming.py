@@ -1,0 +1,151 @@
+"""The cookies get other names: nobody is signed out, also while both deployments serve, and nobody becomes another.
+
+*Blue* is the deployment of before and knows nothing of what comes. *Green* has other names and lists those of before.
+"""
+
+from datetime import date
+
+import pytest
+
+from fastauth_django.signals import refresh_token_reused
+from tests.checks.running import fastauth, found, number
+from tests.clients import Browser
+from tests.reading import holds_token, listening, revoked_reason, session_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+
+NAMES = {"COOKIE_NAME_ACCESS": "__Host-access", "COOKIE_NAME_REFRESH": "__Host-refresh"}
+LAST_DAY = date(2026, 6, 1)  # as the clock says
+#: Strict: one stale token is reuse.
+BLUE = {"TOKEN_DELIVERY": "cookie", "REFRESH_GRACE": 0}
+FORMER = [
+    {"name": "access_token", "token": "access", "read_until": LAST_DAY},
+    {"name": "refresh_token", "token": "refresh", "read_until": LAST_DAY},
+]
+GREEN = {**BLUE, **NAMES, "COOKIE_FORMER": FORMER}
+
+
+@pytest.fixture
+def ask(settings, browser):
+    """``ask(BLUE, "get", "me")``: the browser's request to one of the deployments."""
+
+    def send(deployment, method, route, data=None, client=browser):
+        settings.FASTAUTH = deployment
+        return getattr(client, method)(f"/auth/{route}", data, format="json")
+
+    return send
+
+
+@pytest.fixture
+def signed_in_to_blue(ask, browser, account):
+    assert ask(BLUE, "post", "login", account.credentials).status_code == 200
+    return session_of(browser)
+
+
+@pytest.fixture
+def other_refresh_token(ask, other_account):
+    """The refresh token of somebody else, such as a sibling subdomain may plant."""
+    other = Browser()
+    ask(BLUE, "post", "login", other_account.credentials, client=other)
+    return other.cookie("refresh_token")
+
+
+def test_a_refresh_hands_the_session_over_and_keeps_both_names_up_to_date(ask, browser, signed_in_to_blue):
+    assert ask(GREEN, "get", "me").status_code == 401
+    handed_over = ask(GREEN, "post", "refresh")
+
+    assert handed_over.status_code == 200
+    assert not holds_token(handed_over)
+    assert browser.cookie("__Host-refresh") == browser.cookie("refresh_token")
+    assert browser.cookie("__Host-access") == browser.cookie("access_token")
+    assert ask(GREEN, "get", "me").status_code == 200
+    assert ask(BLUE, "get", "me").status_code == 200
+
+
+@pytest.mark.parametrize("first", [BLUE, GREEN], ids=["blue", "green"])
+def test_deployments_that_take_turns_sign_nobody_out(ask, browser, account, first):
+    second = GREEN if first is BLUE else BLUE
+    with listening(refresh_token_reused) as heard:
+        ask(first, "post", "login", account.credentials)
+        for _turn in range(3):
+            for deployment in [second, second, first, second, first, first]:
+                if ask(deployment, "get", "me").status_code == 401:
+                    assert ask(GREEN, "post", "refresh").status_code == 200
+                assert ask(deployment, "get", "me").status_code == 200
+                assert ask(deployment, "post", "refresh").status_code == 200
+    assert heard == []
+
+
+@pytest.mark.parametrize("last", [BLUE, GREEN], ids=["blue", "green"])
+def test_signing_out_of_either_ends_the_session_for_both(ask, browser, signed_in_to_blue, last):
+    ask(GREEN, "post", "refresh")
+
+    assert ask(last, "post", "logout").status_code == 200
+    assert revoked_reason(signed_in_to_blue) == "signed_out"
+    assert [ask(each, "post", "refresh").status_code for each in (BLUE, GREEN)] == [401, 401]
+    assert not browser.cookies
+
+
+def test_whoever_signs_in_to_blue_as_somebody_else_is_that_person_in_green(
+    ask, browser, signed_in_to_blue, other_account
+):
+    ask(GREEN, "post", "refresh")
+    ask(BLUE, "post", "login", other_account.credentials)
+
+    assert ask(GREEN, "post", "refresh").status_code == 401
+    assert ask(GREEN, "post", "refresh").status_code == 200
+    assert ask(GREEN, "get", "me").json() == ask(BLUE, "get", "me").json()
+    assert session_of(browser).user == other_account.user
+
+
+def test_a_planted_former_cookie_does_not_swap_the_visitor(ask, browser, account, other_refresh_token):
+    ask(GREEN, "post", "login", account.credentials)
+    own = ask(GREEN, "get", "me").json()
+    browser.set_cookie("refresh_token", other_refresh_token)
+
+    assert ask(GREEN, "post", "refresh").status_code == 200
+    assert ask(GREEN, "get", "me").json() == own
+
+
+def test_a_planted_former_cookie_does_not_stand_in_for_a_cookie_that_is_refused(ask, browser, other_refresh_token):
+    browser.set_cookie("__Host-access", "garbage")
+    browser.set_cookie("refresh_token", other_refresh_token)
+
+    assert ask(GREEN, "post", "refresh").status_code == 401
+
+
+def test_beside_the_visitors_own_former_cookie_a_planted_one_is_not_chosen(ask, account, other_refresh_token):
+    visitor = Browser()
+    ask(BLUE, "post", "login", account.credentials, client=visitor)
+    values = [visitor.cookie("refresh_token"), other_refresh_token]
+    header = "; ".join(f"refresh_token={value}" for value in values)
+    visitor.cookies.clear()
+    visitor.credentials(HTTP_COOKIE=header)
+
+    refused = ask(GREEN, "post", "refresh", client=visitor)
+
+    assert (refused.status_code, refused.json()["code"]) == (401, "refresh_token_required")
+    assert not refused.cookies
+
+
+def test_a_former_access_cookie_is_never_read(ask, browser, signed_in_to_blue):
+    assert ask(GREEN, "get", "me").status_code == 401
+    del browser.cookies["refresh_token"]
+    assert ask(GREEN, "post", "refresh").status_code == 401
+
+
+def test_from_the_next_day_on_a_former_cookie_is_only_cleared(ask, browser, account, clock):
+    ask(BLUE, "post", "login", account.credentials)
+    clock.shift(12 * 60 * 60)
+    refused = ask(GREEN, "post", "refresh")
+    assert (refused.status_code, refused.json()["code"]) == (401, "refresh_token_required")
+
+    ask(GREEN, "post", "login", account.credentials)
+    assert sorted(browser.cookies) == ["__Host-access", "__Host-refresh"]
+
+
+@pytest.mark.parametrize(("last_day", "expected"), [(LAST_DAY, []), (date(2026, 5, 31), ["W056"])])
+def test_the_check_tells_when_the_day_is_over(last_day, expected):
+    former = [{"name": "refresh_token", "read_until": last_day}]
+    messages = found(fastauth(**NAMES, COOKIE_FORMER=former))
+    assert [number(message) for message in messages] == expected
