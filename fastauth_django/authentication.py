@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework_simplejwt import settings as simplejwt
 
 from . import cookies, csrf, sessions
-from .bearer import BearerAuthentication
+from .bearer import BearerAuthentication, header_name, schemes
 from .caching import vary_on_credentials
 from .conf import conf
-from .exceptions import TokenInvalid, code_of
+from .exceptions import TokenInvalid, UserInactive, code_of
 from .tokens import AccessToken
 
 REFUSAL_ATTRIBUTE = "_fastauth_refusal"
@@ -36,7 +36,7 @@ class CookieJWTAuthentication(BearerAuthentication):
 
     @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[Any, AccessToken] | None:
-        vary_on_credentials(request)
+        vary_on_credentials(request, header_name())
         delivery = conf.TOKEN_DELIVERY
         header_first = delivery == "json"
         authenticated = self.authenticate_by_header(request) if header_first else None
@@ -91,20 +91,24 @@ class CookieJWTAuthentication(BearerAuthentication):
     @sensitive_variables()
     def get_validated_token(self, raw_token: str | bytes) -> AccessToken:
         """Check signature, type and expiry of an access token. Raises ``TokenInvalid`` or ``TokenExpired``."""
-        token = AccessToken.read(raw_token)
-        if token.session_id is None and not conf.ACCEPT_TOKENS_WITHOUT_SESSION:
-            raise TokenInvalid
-        return token
+        return _admissible(AccessToken.read(raw_token))
 
     def get_user(self, validated_token: Any) -> Any:
-        """The user, if the token's session is live. Raises the refusal that says why it is not."""
-        if validated_token.session_id is None:
+        """The user, if the token's session is live. Raises the refusal that says why it is not.
+
+        :param validated_token: of :meth:`get_validated_token`, or one of simplejwt's classes, or its claims.
+        """
+        token = _admissible(validated_token)
+        if token.session_id is None:
             try:
-                return super().get_user(validated_token)
+                user = super().get_user(token)
             except (ValueError, ValidationError) as error:
                 raise TokenInvalid from error  # The id is of another kind, because the user model's key was changed.
-        validated_token.session = sessions.live_session(validated_token)
-        return validated_token.session.user
+            if not sessions.may_sign_in(user):
+                raise UserInactive
+            return user
+        token.session = sessions.live_session(token)
+        return token.session.user
 
 
 class CookieJWTStatelessUserAuthentication(CookieJWTAuthentication):
@@ -114,12 +118,21 @@ class CookieJWTStatelessUserAuthentication(CookieJWTAuthentication):
     """
 
     def get_user(self, validated_token: Any) -> Any:
-        return simplejwt.api_settings.TOKEN_USER_CLASS(validated_token)
+        return simplejwt.api_settings.TOKEN_USER_CLASS(_admissible(validated_token))
+
+
+def _admissible(validated_token: Any) -> AccessToken:
+    """``validated_token`` as one of ours. Raises ``TokenInvalid`` for another type, and where it needs a session."""
+    is_ours = isinstance(validated_token, AccessToken)
+    token = validated_token if is_ours else AccessToken.of_claims(getattr(validated_token, "payload", validated_token))
+    if token.session_id is None and not conf.ACCEPT_TOKENS_WITHOUT_SESSION:
+        raise TokenInvalid
+    return token
 
 
 def challenge(request: HttpRequest) -> str:
     """The value of ``WWW-Authenticate``: with a reason when the request carried a token that was refused."""
-    value = f'Bearer realm="{BearerAuthentication.www_authenticate_realm}"'
+    value = f'{schemes()[0]} realm="{BearerAuthentication.www_authenticate_realm}"'
     refusal = refusal_of(request)
     if refusal is not None:
         value += f', error="invalid_token", error_description="{code_of(refusal)}"'

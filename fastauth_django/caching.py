@@ -17,8 +17,8 @@ def vary_on_cookie(response: HttpResponseBase) -> None:
     patch_vary_headers(response, ["Cookie"])
 
 
-def vary_on_credentials(request: HttpRequest) -> None:
-    """The same on the default headers of REST framework's view, for ``Cookie`` and ``Authorization``.
+def vary_on_credentials(request: HttpRequest, header: str) -> None:
+    """The same on the default headers of REST framework's view, for ``Cookie`` and the ``header`` of the token.
 
     An authenticator has no response yet. REST framework adds the view's ``headers`` to it, before ``cache_page`` looks.
     """
@@ -26,4 +26,4 @@ def vary_on_credentials(request: HttpRequest) -> None:
     headers = getattr(view, "headers", None)
     if headers is not None:
         vary = [name.strip() for name in headers.get("Vary", "").split(",") if name.strip()]
-        headers["Vary"] = ", ".join(dict.fromkeys([*vary, "Cookie", "Authorization"]))
+        headers["Vary"] = ", ".join(dict.fromkeys([*vary, "Cookie", header]))

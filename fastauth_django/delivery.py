@@ -307,7 +307,7 @@ def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
 @sensitive_variables()
 def _bearer_tokens(request: HttpRequest) -> list[SessionToken]:
     authentication = BearerAuthentication()
-    header = authentication.get_header(request)  # type: ignore[arg-type]  # Django's request has the same header
+    header = authentication.get_header(request)
     try:
         raw_token = authentication.get_raw_token(header) if header else None
     except AuthenticationFailed:

@@ -129,7 +129,7 @@ class DeviceAlreadyBound(DetailDictMixin, APIException):
 
 
 class UserInactive(AuthenticationFailed):
-    """The account is deactivated."""
+    """The account is deactivated, or ``USER_AUTHENTICATION_RULE`` of ``SIMPLE_JWT`` refuses it."""
 
     default_detail = _("The account is inactive.")
     default_code = "user_inactive"

@@ -176,8 +176,10 @@ class Visitor:
         if before is None or said_itself or constant_time_compare(before.auth_hash, new_hash):
             return
         users = get_user_model()._base_manager.using(router.db_for_write(get_user_model()))
-        user = users.filter(pk=before.user_id, is_active=True).first()
-        if user is not None and constant_time_compare(user.get_session_auth_hash(), new_hash):
+        user = users.filter(pk=before.user_id).first()
+        if user is None or not sessions.may_sign_in(user):
+            return
+        if constant_time_compare(user.get_session_auth_hash(), new_hash):
             update_session_auth_hash(self._request, response, user, token_delivery="cookie")  # noqa: S106
 
     def mark(self, response: HttpResponseBase) -> None:

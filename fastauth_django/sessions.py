@@ -24,6 +24,8 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 from rest_framework.exceptions import APIException
+from rest_framework_simplejwt import settings as simplejwt
+from rest_framework_simplejwt.authentication import default_user_authentication_rule
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from . import cookies, device_rules
@@ -221,10 +223,23 @@ def _find(session_id: UUID | None) -> AuthSession:
 def _require_live(session: AuthSession) -> None:
     if session.is_expired():
         raise TokenExpired
-    if not session.user.is_active:
+    if not may_sign_in(session.user):
         raise UserInactive
     if not _password_unchanged(session):
         raise PasswordChanged
+
+
+def may_sign_in(user: AbstractBaseUser) -> bool:
+    """Whether ``SIMPLE_JWT`` lets ``user`` in, by its ``CHECK_USER_IS_ACTIVE`` and ``USER_AUTHENTICATION_RULE``.
+
+    simplejwt asks its rule at sign-in and at refresh. Here it is asked at every request, so a ban takes effect at once.
+    """
+    settings = simplejwt.api_settings
+    if settings.CHECK_USER_IS_ACTIVE and not user.is_active:
+        return False
+    rule = settings.USER_AUTHENTICATION_RULE
+    # The default rule looks at is_active alone, and at the settings of import time.
+    return rule is default_user_authentication_rule or bool(rule(user))
 
 
 def _password_unchanged(session: AuthSession) -> bool:

@@ -12,7 +12,9 @@ from asgiref.sync import sync_to_async
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from rest_framework.test import APIClient
+from rest_framework_simplejwt import settings as simplejwt
 
+from .bearer import header_name, schemes
 from .conf import Delivery, conf
 from .delivery import sign_in
 from .tokens import TokenPair
@@ -31,7 +33,8 @@ def force_sign_in(
     """Sign ``user`` in on ``client``, as a request to ``login`` would, but without a password and without its cost.
 
     In cookie delivery this puts the two cookies into ``client.cookies``. In JSON delivery each later request has
-    ``Authorization: Bearer``. It revokes a session whose cookies the client holds, and sends ``user_logged_in``.
+    ``Authorization: Bearer``, or what ``SIMPLE_JWT`` says instead. It revokes a session whose cookies the client holds,
+    and sends ``user_logged_in``.
 
     :param client: Django's ``Client`` or ``AsyncClient``, or REST framework's ``APIClient``.
     :param remember: let the session last ``REMEMBER_ME_TTL``.
@@ -45,11 +48,13 @@ def force_sign_in(
     pair = sign_in(factory.post("/"), response, user, remember, token_delivery=delivery)
     if delivery == "cookie":
         client.cookies.update({key: morsel for key, morsel in response.cookies.items() if morsel.value})
-    elif isinstance(client, APIClient):
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair.access}")
+        return pair
+    key, value = simplejwt.api_settings.AUTH_HEADER_NAME, f"{schemes()[0]} {pair.access}"
+    if isinstance(client, APIClient):
+        client.credentials(**{key: value})
     else:
         headers: Any = client.defaults  # by ASGI's names or by WSGI's
-        headers["authorization" if isinstance(client, AsyncClient) else "HTTP_AUTHORIZATION"] = f"Bearer {pair.access}"
+        headers[header_name().lower() if isinstance(client, AsyncClient) else key] = value
     return pair
 
 

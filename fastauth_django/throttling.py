@@ -36,6 +36,7 @@ from .conf import conf
 from .conflicts import is_due, until_not_lost
 from .exceptions import InvalidCredentials, UserInactive
 from .replicas import read_from_primary
+from .sessions import may_sign_in
 
 logger = logging.getLogger("fastauth_django.security")
 
@@ -49,7 +50,7 @@ def verify_credentials(request: HttpRequest, identifier: str, password: str) -> 
 
     This counts an attempt before it verifies the password, and takes it back if the password was right, so that fifty
     guesses at once are fifty. Raises ``Throttled``; :class:`InvalidCredentials`, for an unknown identifier as for a
-    wrong password; or :class:`UserInactive`, if a backend lets such a user through.
+    wrong password; or :class:`UserInactive`, if a backend lets a user through whom ``SIMPLE_JWT`` refuses.
     """
     network = Network.of(request)
     limit = conf.LOGIN_FAILURE_LIMIT
@@ -91,7 +92,7 @@ def verify_credentials(request: HttpRequest, identifier: str, password: str) -> 
         # Only the account starts anew. What was typed may name another one as well: to a backend that takes addresses
         # too, a username that is somebody's address does.
         _until_away([by_network.take_back, by_name.take_back, counted[-1].reset])
-    if not user.is_active:
+    if not may_sign_in(user):
         raise UserInactive
     return user
 

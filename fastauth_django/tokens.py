@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from uuid import UUID, uuid4, uuid5
 
 import jwt
@@ -244,6 +244,26 @@ class SessionToken(Token):
             raise TokenExpired from error
         except TokenError as error:
             raise TokenInvalid from error
+
+    @classmethod
+    def of_claims(cls, claims: Mapping[str, Any]) -> Self:
+        """A token of claims that somebody else has verified. Raises :class:`TokenInvalid` for another type's."""
+        token = cls.__new__(cls)
+        token.token, token.current_time, token.payload = None, timezone.now(), dict(claims)
+        try:
+            token.verify()
+        except TokenError as error:
+            raise TokenInvalid from error
+        return token
+
+    @classmethod
+    def for_user(cls, user: AbstractBaseUser) -> NoReturn:  # type: ignore[override]
+        """simplejwt's way to make a token by hand. Raises ``TypeError``: nothing accepts a token without a session."""
+        raise TypeError(
+            f"{cls.__name__}.for_user() knows no session, and tokens without one open nothing. Use "
+            "fastauth_django.sign_in(request, response, user), which returns both tokens, or in tests "
+            "fastauth_django.test.force_sign_in(client, user)."
+        )
 
     @classmethod
     def _of(cls, session: AuthSession, *, issued_at: datetime, expires: int, token_id: UUID) -> Self:

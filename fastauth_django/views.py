@@ -251,7 +251,7 @@ class RegisterView(ActView):
         with transaction.atomic(using=alias):
             user = serializer.save()
             user_signed_up.send(sender=user.__class__, request=request._request, user=user)
-            if user.is_active:
+            if sessions.may_sign_in(user):
                 return self.sign_in(request, response, user)
         response.data = {"message": _("The account has to be activated first."), "user": self.describe(user)}
         return response

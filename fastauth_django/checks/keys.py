@@ -19,21 +19,34 @@ from . import messages, project
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 NAMED_CLAIMS = ("USER_ID_CLAIM", "TOKEN_TYPE_CLAIM", "JTI_CLAIM")
 
-#: simplejwt's flags that only its own views and authentication class read, and what this app does instead.
-FLAGS = {
+_SLIDING = "this app has no sliding tokens: a session's end moves with each refresh"
+
+#: simplejwt's keys that only its own views and classes read, and what this app does instead.
+IGNORED = {
     "ROTATE_REFRESH_TOKENS": "this app rotates the refresh token at every refresh",
     "BLACKLIST_AFTER_ROTATION": "this app accepts a refresh token once, and needs no blacklist",
     "UPDATE_LAST_LOGIN": "this app sends Django's user_logged_in signal, which updates last_login",
+    "ON_LOGIN_SUCCESS": "this app sends Django's user_logged_in signal",
+    "ON_LOGIN_FAILED": "Django sends its user_login_failed signal",
     "CHECK_REVOKE_TOKEN": "a new password revokes every session",
+    "REVOKE_TOKEN_CLAIM": "a new password revokes every session, and no token carries its hash",
+    "AUTH_TOKEN_CLASSES": "this app reads its own access tokens",
+    "TOKEN_OBTAIN_SERIALIZER": "LOGIN_SERIALIZER checks a sign-in, and TOKEN_CLAIMS adds claims",
+    "TOKEN_REFRESH_SERIALIZER": "TOKEN_CLAIMS adds claims at a refresh too",
+    "TOKEN_VERIFY_SERIALIZER": "this app has no view that verifies a token",
+    "TOKEN_BLACKLIST_SERIALIZER": "this app's logout revokes the session",
+    "SLIDING_TOKEN_OBTAIN_SERIALIZER": _SLIDING,
+    "SLIDING_TOKEN_REFRESH_SERIALIZER": _SLIDING,
+    "SLIDING_TOKEN_REFRESH_EXP_CLAIM": _SLIDING,
+    "SLIDING_TOKEN_LIFETIME": _SLIDING,
+    "SLIDING_TOKEN_REFRESH_LIFETIME": _SLIDING,
 }
 
 
 def faults() -> Iterator[checks.CheckMessage]:
     yield from list(_algorithm_faults()) or list(_key_faults()) or _trial_faults()
     yield from _claim_faults()
-    for flag, instead in FLAGS.items():
-        if conf.simplejwt_settings.get(flag) is True and not project.is_migrating():
-            yield messages.FLAG_IGNORED(flag=flag, instead=instead)
+    yield from _ignored_keys()
 
 
 def _algorithm_faults() -> Iterator[checks.CheckMessage]:
@@ -86,6 +99,15 @@ def _trial_faults() -> Iterator[checks.CheckMessage]:
     except Exception as error:  # PyJWT, cryptography, simplejwt or the project's own encoder may raise anything.
         cause = error.__cause__ or error
         yield messages.TOKENS_FAIL(reason=f"{type(cause).__name__}: {cause}")
+
+
+def _ignored_keys() -> Iterator[checks.CheckMessage]:
+    given = conf.simplejwt_settings
+    for key, instead in IGNORED.items():
+        value = tuple(given[key]) if isinstance(given.get(key), list) else given.get(key)
+        default = simplejwt.DEFAULTS.get(key)
+        if key in given and value != default and (value or default) and not project.is_migrating():
+            yield messages.KEY_IGNORED(key=key, instead=instead)
 
 
 def _claim_faults() -> Iterator[checks.CheckMessage]:

@@ -315,9 +315,9 @@ TOKEN_TYPE_UNCHECKED = Message(
     "refresh token in the place of an access token. This app still checks the type.",
     "Remove TOKEN_TYPE_CLAIM.",
 )
-FLAG_IGNORED = Message(
+KEY_IGNORED = Message(
     "W016",
-    "SIMPLE_JWT['{flag}'] is True and has no effect: {instead}.",
+    "SIMPLE_JWT['{key}'] has no effect here: {instead}.",
     "Remove it.",
 )
 

@@ -33,7 +33,7 @@ from rest_framework.views import APIView, exception_handler
 from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.exceptions import AuthenticationFailed
 
-from .. import cookies, device_views, serializers, views
+from .. import bearer, cookies, device_views, serializers, views
 from ..conf import conf
 from ..device_protocol import CHALLENGE_HEADER, PROOF_HEADER, REGISTRATION_HEADER, SESSION_ID_HEADER
 from ..exceptions import CsrfFailed
@@ -56,7 +56,7 @@ def require_one_of(names: Iterable[str], registry: ComponentRegistry) -> list[JS
         DEVICE_COOKIE: {"type": "apiKey", "in": "cookie", "name": conf.COOKIE_NAME_DEVICE},
         BEARER: build_bearer_security_scheme_object(
             header_name=simplejwt.api_settings.AUTH_HEADER_NAME,
-            token_prefix=simplejwt.api_settings.AUTH_HEADER_TYPES[0],
+            token_prefix=bearer.schemes()[0],
             bearer_format="JWT",
         ),
     }

@@ -14,6 +14,7 @@ from django.urls import include, path, re_path
 from jwt import algorithms
 from rest_framework.authtoken.views import obtain_auth_token
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.settings import DEFAULTS
 from rest_framework_simplejwt.views import TokenVerifyView
 
 from fastauth_django import views
@@ -695,6 +696,22 @@ KEYS = [
     Case("E031", "a field that is not there", simple_jwt(USER_ID_FIELD="uid"), simple_jwt(USER_ID_FIELD="id")),
     Case("E031", "a field that is no text", simple_jwt(USER_ID_FIELD=1), simple_jwt(USER_ID_FIELD="pk")),
     Case("W015", "no type", simple_jwt(TOKEN_TYPE_CLAIM=None), simple_jwt(TOKEN_TYPE_CLAIM="typ")),
+    *(
+        Case("W016", key, simple_jwt(**{key: value}), simple_jwt(**{key: DEFAULTS[key]}))
+        for key, value in {
+            "AUTH_TOKEN_CLASSES": [f"{HERE}.ServiceToken"],
+            "TOKEN_OBTAIN_SERIALIZER": f"{HERE}.ObtainSerializer",
+            "SLIDING_TOKEN_LIFETIME": timedelta(hours=1),
+            "REVOKE_TOKEN_CLAIM": "hash",
+        }.items()
+    ),
+    Case(
+        "W016",
+        "a list for a tuple",
+        simple_jwt(AUTH_TOKEN_CLASSES=["rest_framework_simplejwt.tokens.SlidingToken"]),
+        simple_jwt(AUTH_TOKEN_CLASSES=["rest_framework_simplejwt.tokens.AccessToken"]),
+    ),
+    Case("W016", "a key of the next simplejwt", simple_jwt(ON_LOGIN_SUCCESS=f"{HERE}.greet"), simple_jwt()),
     Case("W016", "rotation", simple_jwt(ROTATE_REFRESH_TOKENS=True), simple_jwt(ROTATE_REFRESH_TOKENS=False)),
     Case(
         "W016",
