@@ -11,9 +11,10 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt import settings as simplejwt
 
-from . import cookies, csrf, sessions
+from . import csrf, sessions
 from .bearer import BearerAuthentication, header_name, schemes
 from .caching import vary_on_credentials
+from .carried import access_values
 from .conf import conf
 from .exceptions import TokenInvalid, UserInactive, code_of
 from .tokens import AccessToken
@@ -69,7 +70,7 @@ class CookieJWTAuthentication(BearerAuthentication):
         the request may act with the cookie.
         """
         refusals = []
-        for raw_token in cookies.access_tokens(request):
+        for raw_token in access_values(request):
             try:
                 token = self.get_validated_token(raw_token)
                 if token.session_id is None:

@@ -276,9 +276,9 @@ def former_values(request: HttpRequest) -> list[str]:
     return _former_values(request, conf.COOKIE_FORMER)
 
 
-def former_refresh_tokens(request: HttpRequest) -> list[str]:
-    """Every value of a former refresh cookie that is still in use and that ``request`` carries."""
-    return _former_values(request, _in_use("refresh"))
+def former_tokens(request: HttpRequest, kind: type[SessionToken]) -> list[str]:
+    """Every value of the former cookies for a ``kind`` of token that are still in use and that ``request`` carries."""
+    return _former_values(request, _in_use("access" if kind is AccessToken else "refresh"))
 
 
 def _former_values(request: HttpRequest, former: Iterable[FormerCookie]) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -15,11 +15,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.debug import sensitive_variables
-from rest_framework.exceptions import AuthenticationFailed
 
 from . import cookies, csrf, device_protocol, sessions
-from .bearer import BearerAuthentication
 from .caching import forbid_storing
+from .carried import bearer_tokens, carried_tokens, read_all, sessions_in_former, tokens_to_sign_out
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .django_session import end_django_session, take_over_django_session
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 Reason = AuthSession.RevokedReason
-TokenKind = TypeVar("TokenKind", bound=SessionToken)
 
 
 def sign_in(
@@ -91,7 +89,7 @@ def sign_out(
     """
     http_request = _http_request(request)
     delivery = token_delivery or conf.TOKEN_DELIVERY
-    tokens = [*_bearer_tokens(http_request), *_read(RefreshToken, [refresh_token] if refresh_token else [])]
+    tokens = [*bearer_tokens(http_request), *read_all(RefreshToken, [refresh_token] if refresh_token else [])]
     if delivery == "cookie":
         tokens += tokens_to_sign_out(http_request)
         cookies.clear_auth_cookies(http_request, response)
@@ -227,54 +225,6 @@ def _http_request(request: HttpRequest | Request) -> HttpRequest:
     return http_request
 
 
-def carried_tokens(request: HttpRequest) -> list[SessionToken]:
-    """The tokens in the cookies of ``request`` whose signature is good, expired ones too."""
-    return [
-        *_read(RefreshToken, cookies.refresh_tokens(request)),
-        *_read(AccessToken, cookies.access_tokens(request)),
-        *_read(DeviceToken, cookies.device_tokens(request)),
-    ]
-
-
-def tokens_to_sign_out(request: HttpRequest) -> list[SessionToken]:
-    """:func:`carried_tokens`, and those in cookies of former names, which do not tell what kind of token they hold."""
-    values = cookies.former_values(request)
-    former = [token for kind in (RefreshToken, AccessToken, DeviceToken) for token in _read(kind, values)]
-    return carried_tokens(request) + former
-
-
-@sensitive_variables()
-def refresh_tokens_in_cookies(request: HttpRequest) -> list[str]:
-    """The values of the refresh cookies, and of former ones in use (``read_until``) that cannot swap the visitor.
-
-    A sibling subdomain can plant a former name. Where any of today's cookies came, a former one counts for the session
-    that they name, because a deployment beside this one has rotated it. Where none came, it hands its session over.
-    """
-    former = {
-        raw_token: session_id
-        for raw_token in cookies.former_refresh_tokens(request)
-        for session_id in session_ids_of(RefreshToken, [raw_token])
-    }
-    if not former:
-        return cookies.refresh_tokens(request)
-    if cookies.are_carried(request):
-        own = set(carried_session_ids(request))
-    elif len(own := set(former.values())) > 1:
-        return []  # Nobody can tell which one is the visitor's own.
-    handed_over = [raw_token for raw_token, session_id in former.items() if session_id in own]
-    return list(dict.fromkeys([*cookies.refresh_tokens(request), *handed_over]))
-
-
-def carried_session_ids(request: HttpRequest, kind: type[SessionToken] = SessionToken) -> list[UUID]:
-    """The sessions whose tokens of a ``kind``, expired or not, are in the cookies of ``request``."""
-    return _session_ids(token for token in carried_tokens(request) if isinstance(token, kind))
-
-
-def sessions_in_former(request: HttpRequest) -> set[UUID]:
-    """The sessions that the former refresh cookies name, where they are still in use (``read_until``)."""
-    return {*session_ids_of(RefreshToken, cookies.former_refresh_tokens(request))}
-
-
 def clear_cookies_of(
     refused: Collection[UUID],
     request: HttpRequest,
@@ -297,40 +247,3 @@ def clear_cookies_of(
 def clear_refresh_cookie_of(session: AuthSession, request: HttpRequest, response: HttpResponseBase) -> None:
     """Clear the refresh cookie of a session that its device renews."""
     clear_cookies_of([session.pk], request, response, keep=[AccessToken, DeviceToken])
-
-
-def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
-    """The access tokens in the cookies of ``request`` that are good, as far as a token alone can tell."""
-    return _read(AccessToken, cookies.access_tokens(request), expired_too=False)
-
-
-@sensitive_variables()
-def _bearer_tokens(request: HttpRequest) -> list[SessionToken]:
-    authentication = BearerAuthentication()
-    header = authentication.get_header(request)
-    try:
-        raw_token = authentication.get_raw_token(header) if header else None
-    except AuthenticationFailed:
-        return []
-    return _read(AccessToken, [raw_token] if raw_token else [])
-
-
-@sensitive_variables()
-def _read(kind: type[TokenKind], raw_tokens: Iterable[str | bytes], *, expired_too: bool = True) -> list[TokenKind]:
-    """Those of ``raw_tokens`` whose signature and type are good."""
-    tokens = []
-    for raw_token in raw_tokens:
-        try:
-            tokens.append(kind.read(raw_token, expired_too=expired_too))
-        except AuthenticationFailed:
-            continue
-    return tokens
-
-
-def session_ids_of(kind: type[SessionToken], raw_tokens: Iterable[str]) -> list[UUID]:
-    """The sessions that ``raw_tokens`` name, expired ones too."""
-    return _session_ids(_read(kind, raw_tokens))
-
-
-def _session_ids(tokens: Iterable[SessionToken]) -> list[UUID]:
-    return [session_id for session_id in dict.fromkeys(token.session_id for token in tokens) if session_id]

@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from . import cookies, device_protocol
+from .carried import access_cookie_tokens, carried_session_ids
 from .conf import conf
 from .conflicts import update_if_unchanged
-from .delivery import access_cookie_tokens, carried_session_ids
 from .device_rules import is_of_device
 from .exceptions import (
     DeviceAlreadyBound,

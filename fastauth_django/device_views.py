@@ -13,8 +13,9 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 
 from . import cookies
 from . import device_protocol as protocol
+from .carried import carried_session_ids
 from .conf import Delivery, conf
-from .delivery import carried_session_ids, clear_cookies_of, clear_refresh_cookie_of
+from .delivery import clear_cookies_of, clear_refresh_cookie_of
 from .device_rules import report_failed_proof
 from .device_sessions import bind, device_session, renew, require_device_cookie, revoke_if_replaced
 from .exceptions import (

@@ -20,7 +20,8 @@ from django.utils.functional import SimpleLazyObject
 from . import cookies, csrf, sessions
 from .authentication import CookieJWTAuthentication
 from .caching import vary_on_cookie
-from .delivery import tokens_to_sign_out, update_session_auth_hash
+from .carried import access_values, tokens_to_sign_out
+from .delivery import update_session_auth_hash
 from .models import AuthSession
 
 User: TypeAlias = AbstractBaseUser | AnonymousUser
@@ -127,7 +128,7 @@ class Visitor:
         return cast("User", user)
 
     async def _auser_by_cookie(self) -> User | None:
-        carries_cookie = cookies.access_tokens(self._request)
+        carries_cookie = access_values(self._request)
         return await sync_to_async(self._user_by_cookie)() if carries_cookie else None
 
     def keep_out_of_shared_cache(self) -> None:

@@ -36,17 +36,14 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from . import cookies, csrf, sessions
 from .authentication import CookieJWTAuthentication, challenge, refusal_of, remember_refusal
 from .caching import forbid_storing, vary_on_cookie
+from .carried import carried_session_ids, refresh_values, session_ids_of, sessions_in_former
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .delivery import (
     announce_signed_out,
-    carried_session_ids,
     clear_cookies_of,
     clear_refresh_cookie_of,
     deliver,
-    refresh_tokens_in_cookies,
-    session_ids_of,
-    sessions_in_former,
     sign_in,
     sign_out,
     start_anew,
@@ -306,7 +303,7 @@ class RefreshView(TokenInBodyView):
     refusals: Refusals = (RefreshTokenRequired, *sessions.LIVE_SESSION_REFUSALS, RefreshTokenReused, TryAgain)
 
     def post(self, request: Request, *args: object, **prefix: object) -> Response:
-        self.refuse_forgery(request, csrf_token_can_be_sent=bool(refresh_tokens_in_cookies(request)))
+        self.refuse_forgery(request, csrf_token_can_be_sent=bool(refresh_values(request)))
         no_device = leave_to_device(request) if self.delivery == "cookie" else None
         if isinstance(no_device, DeviceProofRequired):
             self.judge_others(request, no_device.session)
@@ -334,7 +331,7 @@ class RefreshView(TokenInBodyView):
     @sensitive_variables()
     def raw_tokens(self, request: Request) -> list[str]:
         """What the request's refresh cookies hold, or where there is none, its body."""
-        raw_tokens = refresh_tokens_in_cookies(request) if self.delivery == "cookie" else []
+        raw_tokens = refresh_values(request) if self.delivery == "cookie" else []
         if not raw_tokens:
             in_body = self.token_in_body()
             raw_tokens = [in_body] if in_body else []

@@ -12,7 +12,7 @@ FLOORS = [
     {"conf", "signals", "caching", "client_address", "jwk", "exceptions", "django_session", "replicas"},
     {"models", "tokens", "conflicts", "error_reports"},
     {"bearer", "cookies", "csrf", "device_rules"},
-    {"sessions", "device_protocol"},
+    {"sessions", "device_protocol", "carried"},
     {"authentication", "throttling", "delivery", "admin", "management.commands.clear_auth_sessions"},
     {"serializers", "middleware", "test", "device_sessions"},
     {"views"},

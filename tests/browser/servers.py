@@ -110,9 +110,22 @@ class Servers:
             self.shared[key] = self.start(tls=tls, **settings)
         return self.shared[key]
 
-    def start(self, *, tls: bool = True, port: int = 0, after: Server | None = None, **settings: Any) -> Server:
-        """A server of its own; ``after`` stops that one and takes over its database and port: a new deployment."""
-        if after is None:
+    def start(
+        self,
+        *,
+        tls: bool = True,
+        port: int = 0,
+        after: Server | None = None,
+        beside: Server | None = None,
+        **settings: Any,
+    ) -> Server:
+        """A server of its own. ``after`` stops that one and takes over its database and port: a new deployment.
+
+        ``beside`` lets that one run, and shares its database.
+        """
+        if beside is not None:
+            database = beside.database
+        elif after is None:
             database = self.directory / f"{uuid4()}.sqlite3"
             shutil.copy(self.template, database)
         else:

@@ -3,6 +3,8 @@
 import pytest
 
 from tests.browser.front_end import FrontEnd, claims_of
+from tests.browser.servers import free_port
+from tests.nginx_server import nginx
 
 pytestmark = pytest.mark.browser
 
@@ -12,6 +14,20 @@ ON_DOMAIN = [{"name": name, "domain": "example.test"} for name in NAMES]
 WIDE_REFRESH, NARROW_REFRESH = [{"name": "refresh_token"}], [{"name": "refresh_token", "path": "/auth"}]
 DOMAIN, SCOPED = {"COOKIE_DOMAIN": "example.test"}, {"COOKIE_PATH_REFRESH": "/auth"}
 RENAMED = {"COOKIE_NAME_ACCESS": "__Host-access", "COOKIE_NAME_REFRESH": "__Host-refresh"}
+
+STILL_READ = [{"name": name, "token": name.removesuffix("_token"), "read_until": "9999-12-31"} for name in NAMES]
+TAKES_TURNS = """
+upstream deployments {{ server 127.0.0.1:{blue}; server 127.0.0.1:{green}; }}
+server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {certificate};
+    ssl_certificate_key {certificate};
+    location / {{
+        proxy_pass http://deployments;
+        proxy_set_header Host $http_host;
+    }}
+}}
+"""
 
 # what it was, what it becomes, and the COOKIE_FORMER that belongs to it
 CHANGES = {
@@ -121,6 +137,54 @@ def test_a_new_name_asks_for_a_new_sign_in_and_leaves_nothing_behind(profile, si
     assert app.me() is not None
     app.sign_out()
     assert profile.cookies() == []
+
+
+@pytest.fixture
+def blue_and_green(servers, certificate, tmp_path):
+    """Two deployments, of which the second has other names, and a proxy that sends every other request to it."""
+    blue = servers.start(tls=False, FASTAUTH=STRICT)
+    green = servers.start(tls=False, beside=blue, FASTAUTH=STRICT | RENAMED | {"COOKIE_FORMER": STILL_READ})
+    port = free_port()
+    site = TAKES_TURNS.format(blue=blue.port, green=green.port, port=port, certificate=certificate)
+    with nginx(tmp_path, site):
+        yield f"https://app.example.test:{port}/page", blue, green
+    servers.stop(blue)
+    servers.stop(green)
+
+
+@pytest.mark.parametrize("profile", ["chromium", "firefox"], indirect=True)
+def test_deployments_with_different_names_serve_one_browser_in_turns(profile, blue_and_green, names):
+    page, blue, green = blue_and_green
+    app = FrontEnd(profile.open(page))
+    for name in (next(names), next(names)):
+        user = app.sign_up(name)
+        for turn in range(12):
+            assert app.me() == user
+            if turn % 5 == 0:
+                assert app.refresh()
+            assert app.add_note(f"turn {turn}") == 201
+        app.sign_out()
+        assert app.me() is None
+    assert all(server.seen("/auth/me") and server.seen("/auth/refresh") for server in (blue, green))
+    assert profile.cookies() == []
+
+
+@pytest.mark.parametrize("profile", ["chromium", "firefox"], indirect=True)
+def test_a_new_name_that_is_read_until_a_day_signs_nobody_out(profile, servers, name):
+    site = Deployments(servers)
+    site.deploy()
+    user = site.open(profile).sign_up(name)
+    site.deploy(**RENAMED, COOKIE_FORMER=STILL_READ)
+    app = site.open(profile)
+    assert app.refresh()
+    assert app.me() == user
+    # Once the day is over:
+    site.deploy(**RENAMED, COOKIE_FORMER=HOST_ONLY)
+    app = site.open(profile)
+    assert app.refresh()
+    assert app.me() == user
+    assert sorted(cookie.name for cookie in profile.cookies()) == ["__Host-access", "__Host-refresh"]
+    servers.stop(site.server)
 
 
 def test_going_back_works_too(profile, site, name):

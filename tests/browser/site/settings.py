@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import date
 
 SECRET_KEY = "for the browser tests only, and long enough for HS256"
 DEBUG = False
@@ -41,3 +42,6 @@ REST_FRAMEWORK = {
 }
 globals().update(json.loads(os.environ.get("SITE_SETTINGS", "{}")))
 FASTAUTH = {"TOKEN_DELIVERY": "cookie", **globals().get("FASTAUTH", {})}
+for former in FASTAUTH.get("COOKIE_FORMER", []):
+    if "read_until" in former:  # JSON has no dates
+        former["read_until"] = date.fromisoformat(former["read_until"])
