@@ -68,6 +68,45 @@ def test_garbage_tossed_at_a_signed_in_person_changes_nothing(profile, open_app,
     assert {cookie.value for cookie in profile.cookies()} == {"garbage"}
 
 
+# what Django's settings say, what the client is told, and what is tossed
+CSRF_COOKIES = {
+    "default-names": ({}, "", "a" * 32),
+    "other-names": (
+        {"CSRF_COOKIE_NAME": "my.csrf", "CSRF_HEADER_NAME": "HTTP_X_MY_CSRF"},
+        "?csrf=my.csrf&header=X-My-CSRF",
+        "a" * 32,
+    ),
+    # Under a plain name this would lock everybody out: Django refuses the request by the cookie alone.
+    "host-prefix": (
+        {"CSRF_COOKIE_NAME": "__Host-csrftoken", "CSRF_COOKIE_SECURE": True},
+        "?csrf=__Host-csrftoken&header=X-CSRFToken",
+        "garbage",
+    ),
+}
+
+
+@pytest.mark.parametrize(("csrf", "query", "tossed"), CSRF_COOKIES.values(), ids=CSRF_COOKIES)
+@pytest.mark.parametrize("first", ["own", "tossed"])
+@pytest.mark.parametrize("profile", ["chromium", "firefox"], indirect=True)
+def test_of_two_csrf_cookies_the_client_and_django_take_the_same(
+    profile, servers, toss, name, csrf, query, tossed, first
+):
+    server = servers.get(FASTAUTH={"CSRF_PROTECTION": "token"}, **csrf)
+    cookie = {csrf.get("CSRF_COOKIE_NAME", "csrftoken"): tossed}
+    if first == "tossed":
+        toss(cookie)
+    app = FrontEnd(profile.open(server.origin("app.example.test") + "/page" + query))
+    app.sign_up(name)
+    toss(cookie)
+    app.tab.reload()
+    assert app.add_note("as myself") == 201
+    assert app.refresh()
+    app.sign_out()
+    assert app.me() is None
+    app.sign_in(name)
+    assert app.add_note("as myself") == 201
+
+
 @pytest.fixture
 def attackers_tokens(open_profile, servers, names):
     """The tokens of the attacker's own session, which the attacker is free to read."""
