@@ -7,6 +7,7 @@ an authentication package must not guess what a typo meant.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
@@ -25,7 +26,9 @@ S = TypeVar("S", bound=str)
 Delivery: TypeAlias = Literal["json", "cookie"]
 #: Browsers and FastAuth write it in small letters, Django with a capital letter. Any case works.
 SameSite: TypeAlias = Literal["lax", "strict", "none", "Lax", "Strict", "None", "LAX", "STRICT", "NONE"]
-Strings: TypeAlias = list[str] | tuple[str, ...] | set[str] | frozenset[str]
+Origin: TypeAlias = str | re.Pattern[str]
+#: A literal with a pattern is best a tuple: of two types of list, mypy tries one.
+Origins: TypeAlias = list[str] | list[Origin] | tuple[Origin, ...] | set[str] | set[Origin] | frozenset[Origin]
 Duration: TypeAlias = timedelta | int
 
 
@@ -62,7 +65,7 @@ class FastAuthSettings(TypedDict, total=False):
     COOKIE_HTTPONLY: bool
     COOKIE_SAMESITE: SameSite
     COOKIE_DOMAIN: str | None
-    CORS_ORIGINS: Strings
+    CORS_ORIGINS: Origins
     DEBUG: bool
     ACCESS_TOKEN_TTL: Duration
     REFRESH_TOKEN_TTL: Duration
@@ -150,11 +153,17 @@ def _optional(clean: Callable[[object], T]) -> Callable[[object], T | None]:
     return lambda value: None if value is None else clean(value)
 
 
-def _strings(value: object) -> tuple[str, ...]:
+def _origins(value: object) -> tuple[Origin, ...]:
     # A bare string is a sequence of strings too. This would read it letter by letter.
     if not isinstance(value, (list, tuple, set, frozenset)):
         raise TypeError
-    return tuple(_string(item) for item in value)
+    return tuple(_origin(item) for item in value)
+
+
+def _origin(value: object) -> Origin:
+    if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+        return value
+    return _string(value)
 
 
 @dataclass(frozen=True)
@@ -221,7 +230,7 @@ string = Kind("str", _string)
 optional_string = Kind("str or None", _optional(_string))
 duration = Kind("timedelta, or whole seconds, up to 100 years", _duration)
 optional_duration = Kind("timedelta, whole seconds, or None, up to 100 years", _optional(_duration))
-strings = Kind("list of str", _strings)
+origins = Kind("list of str or compiled patterns (re.compile)", _origins)
 former_cookies = Kind("list of dicts with name, path, domain, partitioned, token, read_until", _former_cookies)
 importable = Kind("dotted path", _importable)
 optional_importable = Kind("dotted path or None", _optional(_importable))
@@ -304,10 +313,11 @@ class Settings:
     )
     COOKIE_DOMAIN = Setting(optional_string, None, "Domain of the cookies. None means the answering host alone.")
     CORS_ORIGINS = Setting(
-        strings,
+        origins,
         (),
         "Origins, as scheme://host[:port], whose pages may call with credentials: django-cors-headers lets them read "
-        "the answers and the CSRF rule trusts them.",
+        "the answers and the CSRF rule trusts them. An entry may be a compiled pattern, which has to match the whole "
+        'origin: re.compile(r"https://shop-[a-z0-9-]+-myteam\\.vercel\\.app").',
         default_text="[]",
     )
     DEBUG = Setting(

@@ -115,8 +115,12 @@ def cross_origin_fault(request: HttpRequest) -> Fault | None:
 
 def _compared_with(request: HttpRequest) -> str:
     host, forwarded = map(request.META.get, ["HTTP_HOST", "HTTP_X_FORWARDED_HOST"])
+    hosts = f"{_shown(host)}, X-Forwarded-Host {_shown(forwarded)}"
+    named = _forwarded_hosts(request)
+    if named and request.META.get("HTTP_SEC_FETCH_SITE") == "same-origin":  # Otherwise nothing was compared with it.
+        hosts += f", Forwarded {_shown(', '.join(named))}"
     return (
-        f"It is not the host of the request ({_shown(host)}, X-Forwarded-Host {_shown(forwarded)}), and neither "
+        f"It is not the host of the request ({hosts}), and neither "
         "CSRF_TRUSTED_ORIGINS nor FASTAUTH['CORS_ORIGINS'] has it. If the page is yours, list its origin there."
     )
 
@@ -127,18 +131,30 @@ def _shown(header: str | None) -> str:
 
 
 def is_trusted_origin(origin: str) -> bool:
-    """Whether the project listed ``origin``: exactly, or by Django's ``https://*.example.com`` form.
+    """Whether the project listed ``origin``: exactly, by a pattern, or by Django's ``https://*.example.com`` form.
 
     This compares strings, never parsed URLs, so ``http://evil@victim`` is not ``http://victim``.
     """
     if origin == "null":
         return False  # Any sandboxed frame has this origin, whatever the project lists.
-    if origin in django_settings.CSRF_TRUSTED_ORIGINS or origin in conf.CORS_ORIGINS:
+    if origin in django_settings.CSRF_TRUSTED_ORIGINS or is_cors_origin(origin):
         return True
     scheme, _separator, host = origin.partition("://")
     return _is_host(host) and any(
         entry.startswith(f"{scheme}://*.") and is_same_domain(host, entry.partition("://*")[2])
         for entry in django_settings.CSRF_TRUSTED_ORIGINS
+    )
+
+
+def is_cors_origin(origin: str) -> bool:
+    """Whether ``CORS_ORIGINS`` has ``origin``: exactly, or by a pattern that matches the whole of it.
+
+    A pattern that need not match the end would let in ``https://app.example.com.evil.example``.
+    """
+    entries = conf.CORS_ORIGINS
+    patterns = (entry for entry in entries if isinstance(entry, re.Pattern))
+    return origin in entries or (
+        _is_host(origin.partition("://")[2]) and any(pattern.fullmatch(origin) for pattern in patterns)
     )
 
 
@@ -173,13 +189,18 @@ def is_origin_before_proxy(request: HttpRequest, origin: str) -> bool:
         return False
     name = re.sub(r":\d+$", "", host)
     forwarded = request.META.get("HTTP_X_FORWARDED_HOST", "").lower().split(",")
-    forwarded += FORWARDED_HOST.findall(request.META.get("HTTP_FORWARDED", "").lower())
+    forwarded += _forwarded_hosts(request)
     for each in map(str.strip, forwarded):
         # The port counts only if the proxy has said it.
         if each and each in {host, name}:
             return True
     own_host = request.META.get("HTTP_HOST", "")
     return bool(django_settings.DEBUG and LOOPBACK.fullmatch(host) and LOOPBACK.fullmatch(own_host.lower()))
+
+
+def _forwarded_hosts(request: HttpRequest) -> list[str]:
+    """The hosts that ``Forwarded`` names. The header also has addresses of visitors, which no log needs."""
+    return FORWARDED_HOST.findall(request.META.get("HTTP_FORWARDED", "").lower())
 
 
 def _is_host(host: str) -> bool:

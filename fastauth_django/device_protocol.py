@@ -111,7 +111,8 @@ def trusted_hosts() -> list[str]:
 
     In the draft's form: no scheme and no port, ``*.`` for subdomains.
     """
-    origins = [*conf.CORS_ORIGINS, *django_settings.CSRF_TRUSTED_ORIGINS]
+    listed = (entry for entry in conf.CORS_ORIGINS if isinstance(entry, str))  # The draft has no form for a pattern.
+    origins = [*listed, *django_settings.CSRF_TRUSTED_ORIGINS]
     hosts = (re.sub(r":\d+$", "", origin.partition("://")[2]) for origin in origins)
     return list(dict.fromkeys(host for host in hosts if host))
 

@@ -1,5 +1,6 @@
 """The FASTAUTH setting: its defaults, its types, and where each value comes from."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -184,6 +185,13 @@ def test_origins_may_be_any_collection(settings, kind):
     assert conf.CORS_ORIGINS == ("https://app.example.com",)
 
 
+def test_an_origin_may_be_a_compiled_pattern(settings):
+    pattern = re.compile(r"https://pr-\d+\.example\.com")
+    settings.FASTAUTH = {"CORS_ORIGINS": {pattern, "https://app.example.com"}}
+
+    assert set(conf.CORS_ORIGINS) == {pattern, "https://app.example.com"}
+
+
 def test_a_former_cookie_needs_no_more_than_its_name(settings):
     settings.FASTAUTH = {"COOKIE_FORMER": [{"name": "jwt"}]}
 
@@ -223,6 +231,8 @@ WRONG = [
     ("CORS_ORIGINS", "https://app.example.com"),
     ("CORS_ORIGINS", [None]),
     ("CORS_ORIGINS", None),
+    ("CORS_ORIGINS", re.compile("https://.*")),
+    ("CORS_ORIGINS", [re.compile(b"https://.*")]),
     ("DEBUG", 1),
     ("ACCESS_TOKEN_TTL", "15m"),
     ("ACCESS_TOKEN_TTL", True),

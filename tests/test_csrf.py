@@ -1,5 +1,6 @@
 """May this cookie-carrying request act? The origin rule as a table, Django's token, and no rule at all."""
 
+import re
 from typing import Any
 
 import pytest
@@ -218,6 +219,8 @@ LISTED = {
     "exactly": "https://app.example.com",
     "exactly, with a port": "http://dev.example.com:3000",
     "for CORS": "https://spa.example.com",
+    "by a pattern": "https://pr-42.preview.example.com",
+    "by a pattern for extensions": "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc",
     "by wildcard": "https://a.example.org",
     "by wildcard, deeper": "https://a.b.example.org",
     "by wildcard, the domain itself": "https://example.org",
@@ -246,6 +249,14 @@ NOT_LISTED = {
     "wildcard: after a space": "https://evil.test .example.org",
     "wildcard: spelled out": "https://*.example.io",
     "wildcard among the CORS origins": "https://a.example.io",
+    "pattern: a longer name": "https://pr-42.preview.example.com.evil.test",
+    "pattern: something before": "https://evil.test/https://pr-42.preview.example.com",
+    "pattern: no number": "https://pr-x.preview.example.com",
+    "pattern: another scheme": "http://pr-42.preview.example.com",
+    "pattern: a port": "https://pr-42.preview.example.com:8443",
+    "pattern: a line more": "https://pr-42.preview.example.com\n",
+    "pattern: after userinfo": "moz-extension://evil@2c127fa4",
+    "pattern: after a path": "moz-extension://evil/2c127fa4",
     "null, although somebody listed it": "null",
     "empty": "",
 }
@@ -262,7 +273,13 @@ def listed(settings):
     ]
     settings.FASTAUTH = {
         "TOKEN_DELIVERY": "cookie",
-        "CORS_ORIGINS": ["https://spa.example.com", "https://*.example.com", "null"],
+        "CORS_ORIGINS": [
+            "https://spa.example.com",
+            "https://*.example.com",
+            re.compile(r"^https://pr-\d+\.preview\.example\.com"),
+            re.compile(r"moz-extension://[^.]+|null|https://pr-\d+\.preview\.example\.com$"),
+            "null",
+        ],
     }
 
 
@@ -471,6 +488,21 @@ def test_a_refusal_says_all_to_a_developer(signed_in, settings):
         "X-Forwarded-Host 'app.test'), and neither CSRF_TRUSTED_ORIGINS nor FASTAUTH['CORS_ORIGINS'] has it. If the "
         "page is yours, list its origin there."
     )
+
+
+@pytest.mark.parametrize(
+    ("fetch_site", "shown"),
+    [("same-origin", ", Forwarded 'app.test, b.test'"), ("cross-site", ""), (None, "")],
+    ids=["compared", "not compared", "not a browser that says"],
+)
+def test_a_refusal_names_the_hosts_in_forwarded_where_it_compared_them(signed_in, settings, fetch_site, shown):
+    settings.DEBUG, settings.ALLOWED_HOSTS = True, ["*"]
+    said = {} if fetch_site is None else {"HTTP_SEC_FETCH_SITE": fetch_site}
+    forwarded = 'for=192.0.2.1;host=app.test, for=192.0.2.2;HOST="b.test"'
+
+    response = signed_in.post("/private", HTTP_ORIGIN="https://evil.test", HTTP_FORWARDED=forwarded, **said)
+
+    assert f"(None, X-Forwarded-Host None{shown})," in response.data["detail"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TypeAlias, TypeVar
+from contextlib import suppress
+from itertools import islice
+from typing import TypeVar
 
 from django.apps import apps
 from django.conf import settings as django_settings
@@ -14,18 +16,24 @@ from django.middleware.common import CommonMiddleware
 
 from ..conf import conf
 from ..csrf import is_trusted_origin
-from . import domains, messages, project
+from ..device_views import DeviceView
+from . import domains, messages, patterns, project
 
 #: Django's middleware that may answer before the view does, or replace the view's answer.
 ANSWERING = (CommonMiddleware, FetchFromCacheMiddleware)
-ANY_SITE = "https://any-site.invalid"
+READ = "read what the user who visits them may read"
+ACT = "act as the user who visits them"
 
 T = TypeVar("T")
-Pattern: TypeAlias = str | re.Pattern[str]
 
 
 def faults() -> Iterator[checks.CheckMessage]:
     for origin in conf.CORS_ORIGINS:
+        if isinstance(origin, re.Pattern):
+            if project.delivers_cookies():
+                harm = READ if conf.CSRF_PROTECTION == "token" else ACT
+                yield from _pattern_faults("CORS_ORIGINS", origin.pattern, origin.fullmatch, harm)
+            continue
         fault = domains.origin_fault(origin)
         if fault is not None:
             yield messages.NOT_AN_ORIGIN(origin=origin, reason=fault)
@@ -37,6 +45,7 @@ def faults() -> Iterator[checks.CheckMessage]:
         return
     if conf.CORS_ORIGINS:
         yield from _middleware_faults()
+        yield from _url_faults()
     if project.delivers_cookies():
         yield from _credentials_faults()
 
@@ -70,27 +79,52 @@ def _credentials_faults() -> Iterator[checks.CheckMessage]:
             yield messages.NO_CORS_CREDENTIALS()
         return
     if cors.CORS_ALLOW_ALL_ORIGINS:
-        yield messages.CORS_OPEN_TO_ALL(setting="CORS_ALLOW_ALL_ORIGINS")
+        yield messages.CORS_OPEN_TO_ALL(setting="CORS_ALLOW_ALL_ORIGINS", harm=READ)
     for origin in _listed(cors.CORS_ALLOWED_ORIGINS, str):
         if origin == "null":  # Any page can open a sandboxed frame, which has this origin.
-            yield messages.CORS_OPEN_TO_ALL(setting="'null' in CORS_ALLOWED_ORIGINS")
-        elif conf.CSRF_PROTECTION and not is_trusted_origin(origin) and not _may_be_own(origin):
+            yield messages.CORS_OPEN_TO_ALL(setting="'null' in CORS_ALLOWED_ORIGINS", harm=READ)
+        elif _is_not_trusted(origin):
             yield messages.CORS_NOT_TRUSTED(setting="CORS_ALLOWED_ORIGINS", origin=origin)
-    regexes = cors.CORS_ALLOWED_ORIGIN_REGEXES
-    patterns: list[Pattern] = [*_listed(regexes, str), *_listed(regexes, re.Pattern)]
-    for pattern in patterns:
-        if _matches(pattern, ANY_SITE):
-            yield messages.CORS_OPEN_TO_ALL(setting="CORS_ALLOWED_ORIGIN_REGEXES")
-        elif _allows_strangers(pattern):
-            yield messages.TRUSTS_A_SUFFIX(
-                setting="CORS_ALLOWED_ORIGIN_REGEXES",
-                origin=getattr(pattern, "pattern", pattern),
-                source=domains.suffix_source(),
-                harm="read what the user who visits them may read",
-            )
-        elif conf.CSRF_PROTECTION and not _trusts_a_match(pattern):
-            text = getattr(pattern, "pattern", pattern)
-            yield messages.CORS_NOT_TRUSTED(setting="CORS_ALLOWED_ORIGIN_REGEXES", origin=text)
+    setting = "CORS_ALLOWED_ORIGIN_REGEXES"
+    for pattern in _compiled(cors.CORS_ALLOWED_ORIGIN_REGEXES):
+        too_wide = list(_pattern_faults(setting, pattern.pattern, pattern.match, READ))
+        yield from too_wide
+        untrusted = filter(_is_not_trusted, patterns.examples(pattern.pattern, pattern.match))
+        for origin in [] if too_wide else islice(untrusted, 1):
+            yield messages.CORS_NOT_TRUSTED(setting=setting, origin=origin)
+
+
+def _pattern_faults(setting: str, pattern: str, matches: patterns.Matches, harm: str) -> Iterator[checks.CheckMessage]:
+    """What is wrong with a pattern of origins that may call with credentials: whom else it lets in."""
+    origins = patterns.examples(pattern, matches)
+    other_site = patterns.other_site(origins, matches)
+    if patterns.allows_every_site(origins, matches):
+        yield messages.CORS_OPEN_TO_ALL(setting=f"{pattern!r} in {setting}", harm=harm)
+    elif patterns.allows_strangers(matches):
+        source = domains.suffix_source()
+        yield messages.TRUSTS_A_SUFFIX(setting=setting, origin=pattern, source=source, harm=harm)
+    elif other_site:
+        yield messages.UNESCAPED_DOT(setting=setting, pattern=pattern, origin=other_site, harm=harm)
+
+
+def _url_faults() -> Iterator[checks.CheckMessage]:
+    """URLs of this app for which django-cors-headers, whose setting counts for our origins too, does nothing."""
+    from corsheaders.conf import conf as cors
+
+    script_name = (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/")
+    for regex in _compiled([cors.CORS_URLS_REGEX]):
+        left_out: dict[type, list[str]] = {}
+        reached: set[type] = set()
+        for route in project.auth_routes():
+            path = route.place.text.removeprefix(script_name)
+            if issubclass(route.view, DeviceView):
+                continue  # The browser itself calls these.
+            if not route.place.is_whole or regex.match(path):
+                reached.add(route.view)
+            left_out.setdefault(route.view, []).append(path.rstrip("/"))
+        urls = dict.fromkeys(url for view, found in left_out.items() if view not in reached for url in found)
+        if urls:
+            yield messages.CORS_URLS_LEFT_OUT(urls=", ".join(urls))
 
 
 def _listed(value: object, kind: type[T]) -> list[T]:
@@ -98,24 +132,18 @@ def _listed(value: object, kind: type[T]) -> list[T]:
     return [entry for entry in value if isinstance(entry, kind)] if isinstance(value, (list, tuple)) else []
 
 
-def _may_be_own(origin: str) -> bool:
-    """Whether ``origin`` may be the project's own, which the CSRF rule lets act without being listed."""
-    return origin.partition("://")[2] in django_settings.ALLOWED_HOSTS
+def _compiled(value: object) -> list[re.Pattern[str]]:
+    """The patterns in a list of django-cors-headers, without those that do not compile or are for bytes."""
+    compiled = []
+    for entry in _listed(value, object):
+        with suppress(re.error, TypeError):
+            pattern: re.Pattern[str] = re.compile(entry)  # type: ignore[call-overload]  # of anything else: TypeError
+            pattern.match("")
+            compiled.append(pattern)
+    return compiled
 
 
-def _matches(pattern: Pattern, origin: str) -> bool:
-    try:
-        return re.match(pattern, origin) is not None
-    except (re.error, TypeError):
-        return False
-
-
-def _allows_strangers(pattern: Pattern) -> bool:
-    """Whether ``pattern`` allows a name that anyone could register with a hoster."""
-    return any(_matches(pattern, f"https://any-site.{suffix}") for suffix in domains.public_suffixes())
-
-
-def _trusts_a_match(pattern: Pattern) -> bool:
-    """Whether ``pattern`` allows an origin that the CSRF rule trusts. Nobody can list all origins that it allows."""
-    trusted = [*conf.CORS_ORIGINS, *(each.replace("://*.", "://any.") for each in django_settings.CSRF_TRUSTED_ORIGINS)]
-    return any(_matches(pattern, origin) for origin in trusted)
+def _is_not_trusted(origin: str) -> bool:
+    """Whether the CSRF rule refuses ``origin``. The project's own origin may act without being listed."""
+    own = origin.partition("://")[2] in django_settings.ALLOWED_HOSTS
+    return conf.CSRF_PROTECTION is not None and not own and not is_trusted_origin(origin)

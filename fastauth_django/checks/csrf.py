@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from django.conf import settings as django_settings
@@ -61,7 +62,10 @@ def _token_faults() -> Iterator[checks.CheckMessage]:
     if conf.COOKIE_SAMESITE == "none" and not travels and "CSRF_USE_SESSIONS" not in hidden_by:
         yield messages.CSRF_COOKIE_STAYS_HOME()
     for origin in conf.CORS_ORIGINS:
-        if domains.origin_fault(origin) is None and not _django_trusts(origin):
+        if isinstance(origin, re.Pattern):
+            if not _django_may_trust_a_match(origin):
+                yield messages.CORS_ORIGIN_NOT_TRUSTED(origin=origin.pattern)
+        elif domains.origin_fault(origin) is None and not _django_trusts(origin):
             yield messages.CORS_ORIGIN_NOT_TRUSTED(origin=origin)
 
 
@@ -72,3 +76,8 @@ def _django_trusts(origin: str) -> bool:
         origin == trusted or (trusted.startswith(f"{scheme}://*.") and is_same_domain(host, trusted.partition("*")[2]))
         for trusted in django_settings.CSRF_TRUSTED_ORIGINS
     )
+
+
+def _django_may_trust_a_match(pattern: re.Pattern[str]) -> bool:
+    """Whether ``CSRF_TRUSTED_ORIGINS`` has an origin that ``pattern`` matches, or subdomains, of which nobody knows."""
+    return any("://*." in trusted or pattern.fullmatch(trusted) for trusted in django_settings.CSRF_TRUSTED_ORIGINS)

@@ -34,6 +34,19 @@ def is_public_suffix(domain: str) -> bool:
     return "." not in domain or (suffixes is not None and suffixes.is_public(domain))
 
 
+def site_of(host: str) -> tuple[str, str]:
+    """The domain that somebody registered in order to have ``host``, and the public suffix that it is below.
+
+    An address, and a name without a public suffix, such as localhost, is a site of its own.
+    """
+    labels = host.partition(":")[0].split(".")
+    for start in range(1, len(labels)):
+        suffix = ".".join(labels[start:])
+        if is_public_suffix(suffix) and not suffix.isdigit():
+            return ".".join(labels[start - 1 :]), suffix
+    return host, host
+
+
 def covers_public_suffix(domain: str) -> bool:
     """Whether anyone can register a name below ``domain``, or further down ("railway.app": "up.railway.app")."""
     domain = domain.lower().strip(".")
@@ -94,7 +107,7 @@ def is_local(host: str) -> bool:
 def origin_fault(origin: str) -> str | None:
     """Why no browser sends ``origin`` in an ``Origin`` header (RFC 6454, section 6.2), or None if one may."""
     if origin == "*" or "://*" in origin:
-        return "is a pattern, and this setting takes whole origins only"
+        return "is no whole origin, and a pattern only if it is compiled (re.compile)"
     if origin == "null":
         return "is the origin of every sandboxed frame"
     if any(character.isspace() for character in origin):

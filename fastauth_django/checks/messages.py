@@ -227,7 +227,7 @@ NOT_AN_ORIGIN = Message(
 )
 CORS_OPEN_TO_ALL = Message(
     "E024",
-    "{setting} allows every site and CORS_ALLOW_CREDENTIALS is True: any page can read what its visitor may read.",
+    "{setting} allows every site with credentials: pages of any site can {harm}.",
     "Remove it, and name your front ends in FASTAUTH['CORS_ORIGINS'].",
 )
 NO_CORS_APP = Message(
@@ -266,7 +266,19 @@ CORS_NOT_TRUSTED = Message(
     "W014",
     "{setting} allows {origin!r} with credentials, but the CSRF rule does not trust it: its pages can read, but this "
     "app refuses every sign-in, refresh and unsafe request from them.",
-    "Name it in FASTAUTH['CORS_ORIGINS'], which does both, or in CSRF_TRUSTED_ORIGINS.",
+    "Name it in FASTAUTH['CORS_ORIGINS'], which does both and takes patterns, or in CSRF_TRUSTED_ORIGINS.",
+)
+UNESCAPED_DOT = Message(
+    "W059",
+    "{setting} has the pattern {pattern!r}, in which a dot stands for any character: it also allows {origin!r}. Anyone "
+    "can register such a name, and its pages can {harm}.",
+    r"Write \. for a dot.",
+)
+CORS_URLS_LEFT_OUT = Message(
+    "W060",
+    "CORS_ORIGINS is set and CORS_URLS_REGEX does not match {urls}: the answers there have no CORS headers, and "
+    "browsers do not let the pages of those origins read them.",
+    "Let CORS_URLS_REGEX match these URLs too.",
 )
 
 # --- Keys and claims -----------------------------------------------------------------------------------------------

@@ -482,6 +482,27 @@ CSRF_RULE = [
     ),
     Case(
         "W025",
+        "a pattern of which Django trusts nothing",
+        {
+            "CSRF_TRUSTED_ORIGINS": ["https://app.example.net"],
+            **fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=[re.compile(r"https://\w+\.example\.com")]),
+        },
+        {
+            "CSRF_TRUSTED_ORIGINS": ["https://app.example.net", APP],
+            **fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=[re.compile(r"https://\w+\.example\.com")]),
+        },
+    ),
+    Case(
+        "W025",
+        "a wildcard where a pattern is",
+        fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=[re.compile(r"https://pr-\d+\.example\.com")]),
+        {
+            "CSRF_TRUSTED_ORIGINS": ["https://*.example.com"],
+            **fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=[re.compile(r"https://pr-\d+\.example\.com")]),
+        },
+    ),
+    Case(
+        "W025",
         "an origin of another port",
         fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=["https://www.example.com:8443"]),
         fastauth(CSRF_PROTECTION="token", CORS_ORIGINS=["https://www.example.com"]),
@@ -505,6 +526,10 @@ WITH_ORIGIN = fastauth(CORS_ORIGINS=[APP])
 
 def origin(bad, good=APP):
     return fastauth(CORS_ORIGINS=[bad]), fastauth(CORS_ORIGINS=[good])
+
+
+def pattern(bad, good):
+    return tuple(fastauth(CORS_ORIGINS=[re.compile(each)]) for each in (bad, good))
 
 
 CORS_RULES = [
@@ -545,7 +570,75 @@ CORS_RULES = [
         {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://[\w-]+\.vercel\.app$"], **WITH_ORIGIN},
         {
             "CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://shop-\w+-team\.vercel\.app$"],
-            **fastauth(CORS_ORIGINS=["https://shop-main-team.vercel.app"]),
+            **fastauth(CORS_ORIGINS=[re.compile(r"https://shop-\w+-team\.vercel\.app")]),
+        },
+    ),
+    Case(
+        "E024",
+        "a regex without an end",
+        {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://app\.example\.com"], **WITH_ORIGIN},
+        {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://app\.example\.com(:443)?$"], **WITH_ORIGIN},
+    ),
+    Case("E024", "a pattern for all", *pattern(r"https?://.*", r"https?://\w+\.example\.com")),
+    Case("E024", "a pattern for all over plain HTTP", *pattern(r"http://.+", r"moz-extension://.+")),
+    Case("E024", "a pattern without an end", *pattern(r"https://app\.example\.com.*", r"https://app\.example\.com")),
+    Case(
+        "E024",
+        "a pattern for all, one way among others",
+        *pattern(r"https://(a\.example\.com|(b|c).*)", r"https://(a|(b|c))\.example\.com|capacitor://localhost"),
+    ),
+    Case(
+        "E024",
+        "a pattern for all in cookies",
+        fastauth(CORS_ORIGINS=[re.compile("https://.*")], CSRF_PROTECTION="origin"),
+        json_fastauth(CORS_ORIGINS=[re.compile("https://.*")]),
+    ),
+    Case(
+        "E025",
+        "a pattern for all names of a hoster",
+        *pattern(r"https://[a-z0-9-]+\.vercel\.app", r"https://shop-[a-z0-9-]+-team\.vercel\.app"),
+    ),
+    Case("W059", "before the domain", *pattern(r"https://.*.example\.com", r"https://.*\.example\.com")),
+    Case("W059", "before the port", *pattern(r"https://a.example\.com:\d+", r"https://a\.example.com:\d{4}")),
+    Case("W059", "in one of several", *pattern(r"https://(?:a\.|b.)example\.com", r"https://(?:a|b)\.example\.com")),
+    Case("W059", "an address", *pattern(r"https://a.example\.com", r"http://127.0.0.1:\d+")),
+    Case("W059", "below the own domain", *pattern(r"https://\d.example\.com", r"https://\d{3}.pr\.example\.com")),
+    Case(
+        "W059",
+        "a regex",
+        {"CORS_ALLOWED_ORIGIN_REGEXES": ["^https://app.example.com$"], **WITH_ORIGIN},
+        {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://app\.example.com$"], **WITH_ORIGIN},
+    ),
+    Case(
+        "W060",
+        "routes beside the API",
+        {"CORS_URLS_REGEX": r"^/api/.*$", **WITH_ORIGIN},
+        {"CORS_URLS_REGEX": r"^/(api|auth)/.*$", **WITH_ORIGIN},
+    ),
+    Case(
+        "W060",
+        "one route",
+        {"CORS_URLS_REGEX": re.compile("/auth/(?!refresh)"), **WITH_ORIGIN},
+        {"CORS_URLS_REGEX": re.compile("/auth/(?!device)"), **WITH_ORIGIN},
+    ),
+    Case(
+        "W060",
+        "below a prefix of the server",
+        {"FORCE_SCRIPT_NAME": "/shop/", "CORS_URLS_REGEX": "/shop/auth/", **WITH_ORIGIN},
+        {"FORCE_SCRIPT_NAME": "/shop/", "CORS_URLS_REGEX": "/auth/", **WITH_ORIGIN},
+    ),
+    Case(
+        "W060",
+        "no mount of several",
+        {
+            "CORS_URLS_REGEX": "/api/",
+            **urls(project.AUTH, path("app/", include("fastauth_django.urls"))),
+            **WITH_ORIGIN,
+        },
+        {
+            "CORS_URLS_REGEX": "/app/",
+            **urls(project.AUTH, path("app/", include("fastauth_django.urls"))),
+            **WITH_ORIGIN,
         },
     ),
     Case("E024", "null", {"CORS_ALLOWED_ORIGINS": ["null"]}, {"CORS_ALLOWED_ORIGINS": [APP], **WITH_ORIGIN}),
@@ -602,6 +695,30 @@ CORS_RULES = [
         {
             "CORS_ALLOWED_ORIGIN_REGEXES": [re.compile(r"https://\w+\.example\.org$")],
             "CSRF_TRUSTED_ORIGINS": ["https://*.example.org"],
+        },
+    ),
+    Case(
+        "W014",
+        "a regex that allows more than the one origin of the rule",
+        {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://[a-z]+\.example\.com$"], **WITH_ORIGIN},
+        {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://(app|www)\.example\.com$"], **WITH_ORIGIN},
+    ),
+    Case(
+        "W014",
+        "a regex for names that a wildcard has only in part",
+        {"CORS_ALLOWED_ORIGIN_REGEXES": [r".*pr-\d+\.example\.org$"], "CSRF_TRUSTED_ORIGINS": [APP]},
+        {
+            "CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://pr-\d+\.example\.org$"],
+            "CSRF_TRUSTED_ORIGINS": ["https://*.example.org"],
+        },
+    ),
+    Case(
+        "W014",
+        "a regex for an extension",
+        {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^moz-extension://[0-9a-f-]{36}$"], **WITH_ORIGIN},
+        {
+            "CORS_ALLOWED_ORIGIN_REGEXES": [r"^moz-extension://[0-9a-f-]{36}$"],
+            **fastauth(CORS_ORIGINS=[re.compile(r"moz-extension://[0-9a-f-]+")]),
         },
     ),
 ]

@@ -57,6 +57,7 @@ READ = [
     "CORS_ALLOWED_ORIGIN_REGEXES",
     "CORS_ALLOW_ALL_ORIGINS",
     "CORS_ALLOW_CREDENTIALS",
+    "CORS_URLS_REGEX",
     "CSRF_COOKIE_HTTPONLY",
     "CSRF_COOKIE_NAME",
     "CSRF_COOKIE_SAMESITE",
@@ -136,6 +137,16 @@ def test_cache_backend_that_cannot_be_loaded_is_left_to_django(backend):
 @pytest.mark.parametrize("pattern", ["(", 5, b"https://.*"], ids=repr)
 def test_regex_that_does_not_compile_is_left_to_django_cors_headers(pattern):
     assert "W024" not in ids({"CORS_ALLOWED_ORIGIN_REGEXES": [pattern]})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["((((", r"https://(?!a)\w+\.example\.com", "https://[a|b]\\.example\\.com", "(a|b)" * 40, "a{99999999}", "", "\\"],
+)
+def test_pattern_that_is_too_clever_for_the_checks_is_not_guessed_at(pattern):
+    listed = {"CORS_ALLOWED_ORIGIN_REGEXES": [f"^{pattern}$"], "CORS_URLS_REGEX": f"(?={pattern})|"}
+
+    assert ids({**listed, **fastauth(CORS_ORIGINS=["https://app.example.com"])}) == []
 
 
 def test_lifetimes_beyond_every_date_do_not_make_a_check_raise():

@@ -1,5 +1,7 @@
 """``CORS_ORIGINS`` and django-cors-headers."""
 
+import re
+
 import pytest
 from corsheaders.signals import check_request_enabled
 from django.test import modify_settings
@@ -65,6 +67,35 @@ def test_page_without_an_origin_may_not_even_if_it_is_listed(browser, settings, 
     response = getattr(browser, method)("/public", HTTP_ORIGIN="null", HTTP_ACCESS_CONTROL_REQUEST_METHOD="GET")
 
     assert "Access-Control-Allow-Origin" not in response
+
+
+@pytest.fixture
+def _previews(settings):
+    preview = re.compile(r"https://pr-\d+\.example\.com|null")
+    settings.FASTAUTH = {**settings.FASTAUTH, "CORS_ORIGINS": [FRONT_END, preview]}
+
+
+@pytest.mark.usefixtures("_previews")
+def test_page_of_an_origin_that_a_pattern_matches_may(browser):
+    response = browser.get("/public", HTTP_ORIGIN="https://pr-7.example.com")
+
+    assert response["Access-Control-Allow-Origin"] == "https://pr-7.example.com"
+
+
+@pytest.mark.usefixtures("_previews")
+@pytest.mark.parametrize("origin", ["https://pr-7.example.com.evil.example", "https://pr-.example.com", "null", EVIL])
+def test_page_of_an_origin_that_a_pattern_matches_in_part_may_not(browser, origin):
+    assert "Access-Control-Allow-Origin" not in browser.get("/public", HTTP_ORIGIN=origin)
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("/public", False), ("/auth/me", True), ("/auth/login", True)])
+@pytest.mark.parametrize("method", ["get", "options"])
+def test_limit_that_the_project_set_for_cors_headers_holds(browser, settings, method, path, allowed):
+    settings.CORS_URLS_REGEX = r"^/auth/"
+
+    response = getattr(browser, method)(path, HTTP_ORIGIN=FRONT_END, HTTP_ACCESS_CONTROL_REQUEST_METHOD="GET")
+
+    assert ("Access-Control-Allow-Origin" in response) is allowed
 
 
 def test_request_without_an_origin_is_nobodys_page(browser):

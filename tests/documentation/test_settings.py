@@ -9,6 +9,7 @@ pytestmark = pytest.mark.slow
 EXAMPLES = page("docs/settings.md").take("python")
 [SAME_SITE] = page("docs/other-origins.md").take("python", under="Front ends on another origin")
 [OTHER_SITE] = page("docs/other-origins.md").take("python", under="Another site")
+[PATTERNS] = page("docs/other-origins.md").take("python", under="Preview deployments and browser extensions")
 [DEVELOPMENT] = page("docs/other-origins.md").take("python", under="In development")
 [FORMER] = page("docs/other-origins.md").take("python", under="When a cookie's name, path or domain changes")
 [REPORTS] = page("docs/threat-model.md").take("python", under="Logs and error reports")
@@ -48,9 +49,11 @@ def test_example_of_the_settings_page_counts(outcome, example):
     [
         (SAME_SITE.code, "https://app.example.com", "SameSite=lax"),
         (OTHER_SITE_IN_PRODUCTION, "https://app.example.com", "SameSite=none; Secure"),
+        (CORS + PATTERNS.code, "https://pr-42.example.com", "SameSite=lax"),
+        (CORS + PATTERNS.code, "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc", "SameSite=lax"),
         (CORS + DEVELOPMENT.code, "http://localhost:3000", "SameSite=lax"),
     ],
-    ids=["same site", "another site", "development"],
+    ids=["same site", "another site", "a preview", "an extension", "development"],
 )
 def test_front_end_on_the_listed_origin_can_sign_in_and_read_the_answers(outcome, settings, origin, attributes):
     result = outcome(settings, origin)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from datetime import timedelta
 
 import pytest
@@ -211,7 +212,10 @@ class TestBinding:
         assert morsel.OutputString() == f"{credential['name']}={morsel.value}; {credential['attributes']}"
 
     def test_trusted_origins_may_start_a_renewal(self, browser, account, settings):
-        settings.FASTAUTH = {**settings.FASTAUTH, "CORS_ORIGINS": ["https://app.example.com:8443"]}
+        settings.FASTAUTH = {
+            **settings.FASTAUTH,
+            "CORS_ORIGINS": ["https://app.example.com:8443", re.compile("https://.")],
+        }
         settings.CSRF_TRUSTED_ORIGINS = ["https://*.example.org", "https://app.example.com"]
         answer = Device().bind(browser, browser.sign_in(account))
         assert answer.data["allowed_refresh_initiators"] == ["app.example.com", "*.example.org"]

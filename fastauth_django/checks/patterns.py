@@ -1,0 +1,93 @@
+"""What a regular expression for origins lets in, told by examples: each is an origin that it matches.
+
+An expression that is too clever for this gets no example, and no message: a check must not guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TypeAlias
+
+from . import domains
+
+Matches: TypeAlias = Callable[[str], object]
+
+ANY_SITE = "any-site.invalid"
+GROUP = re.compile(r"(?<!\\)\((?:\?:|\?P<\w+>)?((?:\\.|\[[^\]]*\]|[^()\\\[])*)\)")
+TOKEN = re.compile(r"(?P<one>\\.|\[\^?.[^\]]*\]|.)(?P<more>[*+?]|\{(?P<count>\d+)[^}]*\})?\??")
+#: What stands for a class of characters: the first that is in it.
+LETTERS = "a1-x0"
+MOST = 50
+
+
+def examples(pattern: str, matches: Matches) -> list[str]:
+    """Origins of browsers that ``pattern`` matches, one for each of its alternatives."""
+    found = dict.fromkeys(map(_literal, islice(_alternatives(pattern), MOST)))
+    return [origin for origin in map(_with_scheme, found) if matches(origin) and domains.origin_fault(origin) is None]
+
+
+def _with_scheme(text: str) -> str:
+    return text if "://" in text else f"https://{text}"
+
+
+def _alternatives(pattern: str) -> Iterator[str]:
+    """``pattern`` without groups: the innermost is replaced by each of its alternatives."""
+    group = GROUP.search(pattern)
+    if group is None:
+        yield from pattern.split("|")
+        return
+    for alternative in group[1].split("|"):
+        yield from _alternatives(pattern[: group.start()] + alternative + pattern[group.end() :])
+
+
+def _literal(pattern: str) -> str:
+    """The shortest text that ``pattern`` may mean. A bare dot is taken for a dot, which it matches."""
+    text = ""
+    for token in TOKEN.finditer(pattern):
+        one = token["one"]
+        if one in {"^", "$", r"\A", r"\Z", r"\b"}:
+            continue
+        if one[0] == "[" or one in {r"\d", r"\w", r"\S"}:
+            one = next((letter for letter in LETTERS if _is_in(letter, one)), "")
+        elif one == "." and token["more"]:
+            one = LETTERS[0]
+        text += one.removeprefix("\\") * min(int(token["count"] or 1) or 1, MOST)
+    return text
+
+
+def _is_in(letter: str, characters: str) -> bool:
+    try:
+        return re.fullmatch(characters, letter) is not None
+    except re.error:  # A bracket or bar among the characters was taken for one of the pattern's own.
+        return False
+
+
+def allows_every_site(origins: list[str], matches: Matches) -> bool:
+    """Whether any page may come, because the pattern has no bounds, or none at its end.
+
+    To an extension's origin, ``moz-extension://<uuid>``, nobody can add anything.
+    """
+    origins = [origin for origin in origins if origin.startswith("http")]
+    at_the_end = (re.sub(r":\d+$", "", origin) + f".{ANY_SITE}" for origin in origins)
+    return any(map(matches, [f"https://{ANY_SITE}", *at_the_end]))
+
+
+def allows_strangers(matches: Matches) -> bool:
+    """Whether the pattern allows a name that anyone could register with a hoster."""
+    return any(matches(f"https://any-site.{suffix}") for suffix in domains.public_suffixes())
+
+
+def other_site(origins: list[str], matches: Matches) -> str | None:
+    """An origin that only an unescaped dot lets in, and that is not below the domain: ``https://appxexample.com``."""
+    for origin in origins:
+        scheme, _separator, host = origin.partition("://")
+        site, suffix = domains.site_of(host)
+        for dot in re.finditer(r"\.", host):
+            other = f"{host[: dot.start()]}x{host[dot.end() :]}"
+            other_site, other_suffix = domains.site_of(other)
+            # Where the dot stands in front of "com", nobody can register the name.
+            if other_suffix == suffix and other_site != site and matches(f"{scheme}://{other}"):
+                return f"{scheme}://{other}"
+    return None
