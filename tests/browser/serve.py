@@ -58,16 +58,18 @@ class Watched:
 
     def __call__(self, environ, start_response):
         environ["wsgi.url_scheme"] = self.scheme
+        # Before the project's middleware can write to it.
+        forwarded = [name for name in ("HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED") if name in environ]
         if environ["REQUEST_METHOD"] != "OPTIONS":
             self.gates.wait(environ["PATH_INFO"])
 
         def start(status, headers, exc_info=None):
-            self._write_down(environ, status)
+            self._write_down(environ, status, forwarded)
             return start_response(status, headers, exc_info)
 
         return self.application(environ, start)
 
-    def _write_down(self, environ, status):
+    def _write_down(self, environ, status, forwarded):
         entry = {
             "method": environ["REQUEST_METHOD"],
             "path": environ["PATH_INFO"],
@@ -77,6 +79,7 @@ class Watched:
             "fetch_site": environ.get("HTTP_SEC_FETCH_SITE"),
             "fetch_mode": environ.get("HTTP_SEC_FETCH_MODE"),
             "skipped": environ.get("HTTP_SECURE_SESSION_SKIPPED"),
+            "forwarded": forwarded,
         }
         with self.lock:
             self.log.write(json.dumps(entry) + "\n")

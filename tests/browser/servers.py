@@ -28,6 +28,7 @@ class Seen:
     fetch_site: str | None
     fetch_mode: str | None
     skipped: str | None
+    forwarded: list[str]
 
 
 class Server:
