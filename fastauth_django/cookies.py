@@ -302,6 +302,19 @@ def _values(request: HttpRequest, name: str) -> list[str]:
     header = request.META.get("HTTP_COOKIE")
     if not header:  # A request that code made up, as in a project's tests, may have no header to read.
         return [request.COOKIES[name]] if request.COOKIES.get(name) else []
-    chunks = header.split(";")
+    headers = _separate_headers(request) if "," in header else [header]
+    chunks = [chunk for each in headers for chunk in each.split(";")]
     values = [parse_cookie(chunk).get(name) for chunk in chunks if chunk.partition("=")[0].strip(" \t") == name]
     return [value for value in dict.fromkeys(values) if value]
+
+
+def _separate_headers(request: HttpRequest) -> list[str]:
+    """The ``Cookie`` headers of ``request``, which Django joins with commas.
+
+    Over HTTP/2 a client may send one for each cookie (RFC 9113, section 8.2.3), and not every ASGI server joins them
+    with semicolons. Where the server has joined them, nothing may be parted again: a comma may be in the value of a
+    cookie, and whoever could write that would have a ``__Host-`` cookie behind it.
+    """
+    scope = getattr(request, "scope", None) or {}
+    sent = [value.decode("latin-1") for name, value in scope.get("headers", ()) if name == b"cookie"]
+    return sent or [request.META["HTTP_COOKIE"]]

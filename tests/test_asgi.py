@@ -98,6 +98,20 @@ def test_pages_know_who_signed_in_until_signing_out(server, account):
     assert thief.ask("/async/whoami").text == "nobody"
 
 
+def test_cookies_in_headers_of_their_own_are_read(server, account):
+    """As HTTP/2 allows, and as a server passes on what a proxy made of it."""
+    visitor = Visitor(server)
+    visitor.sign_in(account)
+    client = HTTPConnection("127.0.0.1", server, timeout=60)
+    client.putrequest("GET", "/auth/me")
+    for each in ["theme=dark", *(f"{name}={value}" for name, value in visitor.cookies.items()), "lang=de"]:
+        client.putheader("Cookie", each)
+    client.endheaders()
+
+    assert client.getresponse().status == 200
+    client.close()
+
+
 def test_users_who_ask_at_once_are_not_taken_for_each_other(server, account, other_account):
     names = [account.user.get_username(), other_account.user.get_username(), "nobody"]
     visitors = [Visitor(server), Visitor(server), Visitor(server)]

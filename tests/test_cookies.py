@@ -1,13 +1,17 @@
 """The two cookies: exactly what is set, what clears it, what is too large, and which of several counts."""
 
 import copy
+import json
 from datetime import timedelta
 from http.cookies import Morsel
 
 import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from django.core.asgi import get_asgi_application
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import AsyncClient, RequestFactory
 
 from fastauth_django import sign_in
 from fastauth_django.cookies import (
@@ -625,3 +629,60 @@ def test_a_request_that_code_made_up_may_have_its_cookies_in_django_only(signed_
     made_up.COOKIES[ACCESS] = signed_in.cookie(ACCESS)
     assert access_tokens(made_up) == [signed_in.cookie(ACCESS)]
     assert refresh_tokens(made_up) == []
+
+
+# --- Several Cookie headers, which HTTP/2 allows -------------------------------------------------------------------
+
+
+async def answer(method: str, path: str, *cookie_headers: str) -> tuple[int, dict]:
+    """What Django's ASGI application answers to a request with these ``Cookie`` headers."""
+    scope = {"type": "http", "method": method, "path": path, "headers": [(b"host", b"testserver")]}
+    scope["headers"] += [(b"cookie", header.encode("latin-1")) for header in cookie_headers]
+    communicator = ApplicationCommunicator(get_asgi_application(), scope)
+    await communicator.send_input({"type": "http.request"})
+    status = (await communicator.receive_output(10))["status"]
+    body = (await communicator.receive_output(10))["body"]
+    await communicator.wait()
+    return status, json.loads(body)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("others", [["a=1", "b=2"], ["a=1, 2"], []], ids=["several", "one with a comma", "none"])
+def test_cookies_in_headers_of_their_own_are_read(browser, account, others):
+    browser.sign_in(account)
+    access, refresh = (f"{name}={browser.cookie(name)}" for name in (ACCESS, REFRESH))
+    headers = [*others, access, *others, refresh]
+
+    assert async_to_sync(answer)("GET", "/auth/me", *headers)[0] == 200
+    assert async_to_sync(answer)("POST", "/auth/refresh", *headers)[0] == 200
+    assert async_to_sync(answer)("POST", "/auth/logout", *headers)[0] == 200
+    assert not AuthSession.objects.live().exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_cookies_in_one_of_several_headers_are_read(browser, account):
+    browser.sign_in(account)
+
+    headers = f"a=1; {ACCESS}={browser.cookie(ACCESS)}; b=2", "c=3"
+    assert async_to_sync(answer)("GET", "/auth/me", *headers)[0] == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_stands_behind_a_comma_in_another_cookie_is_not_read(browser, account):
+    """A sibling subdomain that may set a plain cookie must not set a __Host- one with it."""
+    browser.sign_in(account)
+    planted = f"theme=dark,{ACCESS}={browser.cookie(ACCESS)}"
+
+    assert async_to_sync(answer)("GET", "/auth/me", planted)[0] == 401
+    assert async_to_sync(answer)("GET", "/auth/me", planted, "a=1")[0] == 401
+    assert browser.get("/auth/me", HTTP_COOKIE=planted).status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+def test_djangos_asynchronous_client_may_send_a_comma(browser, account):
+    browser.sign_in(account)
+    header = f"theme=a,b; {ACCESS}={browser.cookie(ACCESS)}"
+
+    response = async_to_sync(AsyncClient().get)("/auth/me", headers={"cookie": header})
+
+    assert response.status_code == 200
