@@ -6,6 +6,7 @@ messages. A check imports them when it runs, because Django must not load the vi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 
 from django.core import checks
@@ -36,13 +37,18 @@ def check_deployment(**kwargs: object) -> list[checks.CheckMessage]:
     return _look_at("throttling", "deployment")
 
 
-def _look_at(*subjects: str) -> list[checks.CheckMessage]:
+def check_tables(databases: Iterable[str] | None = None, **kwargs: object) -> list[checks.CheckMessage]:
+    """What the tables of ``databases`` keep from being deleted."""
+    return _look_at("tables", databases=databases or ())
+
+
+def _look_at(*subjects: str, **arguments: object) -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = []
     if check_types():
         return found  # The other checks rely on the types, and would only guess.
     for subject in subjects:
         try:
-            for message in import_module(f".{subject}", __name__).faults():
+            for message in import_module(f".{subject}", __name__).faults(**arguments):
                 found.append(message)
         except Exception as error:  # A check that raises hides the messages of all others, Django's too.
             message = messages.NOT_CHECKED(error=f"{type(error).__name__}: {error}")
@@ -57,3 +63,4 @@ def register() -> None:
     checks.register(check_configuration, checks.Tags.security)
     checks.register(check_urls, checks.Tags.urls)
     checks.register(check_deployment, checks.Tags.security, deploy=True)
+    checks.register(check_tables, checks.Tags.database)

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from ..authentication import CookieJWTAuthentication
@@ -104,7 +105,11 @@ def _view_faults() -> Iterator[checks.CheckMessage]:
     for route, classes in project.naming_routes():
         if _unchecking(classes):
             unchecked.append(route.view)
-        elif any(issubclass(each, CookieJWTAuthentication) for each in classes) and not _names_challenge(classes[0]):
+        elif (
+            any(issubclass(each, CookieJWTAuthentication) for each in classes)
+            and not _names_challenge(classes[0])
+            and getattr(route.view, "get_authenticate_header", None) is APIView.get_authenticate_header
+        ):
             without_challenge.append(route.view)
     if unchecked and project.auth_routes():
         yield messages.VIEW_SESSION_UNCHECKED(views=project.names_of(unchecked))

@@ -439,13 +439,14 @@ NO_CHALLENGE = Message(
 
 VIEW_SESSION_UNCHECKED = Message(
     "W050",
-    "authentication_classes of {views} has a class of simplejwt, which reads no cookie and does not check the session "
-    "of this app's access tokens: after a sign-out or a new password, the view accepts the token until that expires.",
+    "The authentication classes of {views} have one of simplejwt's, which reads no cookie and does not check the "
+    "session of this app's access tokens: after a sign-out or a new password, the view accepts the token until that "
+    "expires.",
     "Put fastauth_django.authentication.CookieJWTAuthentication in its place, or before it.",
 )
 VIEW_NO_CHALLENGE = Message(
     "W051",
-    "authentication_classes of {views} begins with a class that names no challenge, such as SessionAuthentication, so "
+    "The authentication classes of {views} begin with one that names no challenge, such as SessionAuthentication, so "
     "REST framework answers 403 where it should answer 401: a client does not know that it should refresh.",
     "Put CookieJWTAuthentication first.",
 )
@@ -499,6 +500,14 @@ SIGN_UP_OPEN = Message(
     "said that this is meant.",
     "Set SIGN_UP_ENABLED to False, or to True if anyone may sign up.",
     deploy=True,
+)
+
+TABLES_LEFT = Message(
+    "W061",
+    "The database {alias!r} has a table that no model uses and that refers to {user}: {tables}. The database refuses "
+    "to delete a user who has a row there, unless the foreign key itself says what ON DELETE does.",
+    "Drop the table. If it is of an app that you removed, such as rest_framework_simplejwt.token_blacklist, add the "
+    "app to INSTALLED_APPS again, run manage.py migrate with its label and the word zero, and remove the app.",
 )
 
 # --- Throttling ----------------------------------------------------------------------------------------------------

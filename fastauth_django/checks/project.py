@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from inspect import unwrap
+from itertools import chain
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import LocalePrefixPattern, RegexPattern, RoutePattern
 from django.utils.module_loading import import_string
@@ -59,6 +62,8 @@ class Route:
     place: Place
     view: type
     initkwargs: Mapping[str, object]
+    #: The method of a ViewSet that answers each HTTP method.
+    actions: Mapping[str, str] = field(default_factory=dict)
 
     def option(self, name: str) -> Any:  # Each name has a type of its own.
         """The value of ``as_view(name=…)``, or else of the class's attribute."""
@@ -86,28 +91,59 @@ def _walk(patterns: Iterable[URLPattern | URLResolver], above: Place) -> Iterato
         if isinstance(entry, URLResolver):
             yield from _walk(entry.url_patterns, above.below(entry.pattern))
         else:
-            callback = unwrap(entry.callback, stop=_view_of)
+            callback = _undecorated(entry.callback)
             view = _view_of(callback)
             if view is not None:
                 initkwargs = getattr(callback, "initkwargs", None) or getattr(callback, "view_initkwargs", {})
-                yield Route(above.below(entry.pattern), view, initkwargs)
+                yield Route(above.below(entry.pattern), view, initkwargs, getattr(callback, "actions", None) or {})
+
+
+def _undecorated(callback: Any) -> Any:
+    """What ``as_view()`` returned. Decorators keep it in ``__wrapped__``, and ``functools.partial`` in ``func``."""
+    callback = unwrap(callback, stop=_view_of)
+    return _undecorated(callback.func) if isinstance(callback, partial) else callback
 
 
 def _view_of(callback: object) -> Any:
-    """The class behind what ``as_view()`` returned, or None. A decorator may keep that in ``__wrapped__``."""
+    """The class behind what ``as_view()`` returned, or None."""
     view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
     return view if isinstance(view, type) else None
 
 
 def naming_routes() -> list[tuple[Route, list[type[BaseAuthentication]]]]:
-    """The URLs of the views that name authentication classes of their own, each with the classes."""
+    """The URLs of the views that name authentication classes of their own, each with the classes.
+
+    A view that chooses them by the HTTP method stands there once for each method.
+    """
     return [
-        (route, [each for each in route.option("authentication_classes") or () if isinstance(each, type)])
+        (route, classes)
         for route in routes() or []
-        if issubclass(route.view, APIView)
-        and not issubclass(route.view, AuthView)
-        and route.option("authentication_classes") is not APIView.authentication_classes
+        if issubclass(route.view, APIView) and not issubclass(route.view, AuthView)
+        for classes in _named_classes(route)
     ]
+
+
+def _named_classes(route: Route) -> list[list[type[BaseAuthentication]]]:
+    """What an ``APIView`` names, or its own ``get_authenticators()`` chooses; nothing where the default decides."""
+    default, view = APIView.authentication_classes, route.view
+    option = route.option("authentication_classes")
+    named = [] if option is default else [[each for each in option or () if isinstance(each, type)]]
+    if getattr(view, "get_authenticators", None) is APIView.get_authenticators:
+        return named
+    try:
+        chosen = [_chosen_classes(route, method) for method in route.option("http_method_names")]
+    except Exception:  # It chooses by something that only a real request has, or raises anything.
+        return named
+    return [classes for classes in chosen if classes != [*default]]
+
+
+def _chosen_classes(route: Route, method: str) -> list[type[BaseAuthentication]]:
+    """The classes that ``get_authenticators()`` chooses for a request of ``method``."""
+    view, request = route.view(**route.initkwargs), HttpRequest()
+    request.method = method.upper()
+    view.action_map = route.actions
+    view.setup(request)
+    return [type(each) for each in view.get_authenticators()]
 
 
 def auth_routes() -> list[Route]:
@@ -141,15 +177,15 @@ def default_authentication_classes() -> list[type[BaseAuthentication]]:
 
 def views_name_their_classes() -> bool:
     """Whether no view of the project needs ``DEFAULT_AUTHENTICATION_CLASSES``, and one reads our cookie."""
-    named: list[object] = []
+    named: list[type] = []
     for route in routes() or []:
         if not issubclass(route.view, APIView) or issubclass(route.view, AuthView):
             continue
-        if route.option("authentication_classes") is not APIView.authentication_classes:
-            named += route.option("authentication_classes") or ()
-        elif not _is_public(route):
+        classes = _named_classes(route)
+        if not classes and not _is_public(route):
             return False
-    return any(isinstance(each, type) and issubclass(each, CookieJWTAuthentication) for each in named)
+        named += chain(*classes)
+    return any(issubclass(each, CookieJWTAuthentication) for each in named)
 
 
 def _is_public(route: Route) -> bool:
@@ -172,7 +208,9 @@ def imported(path: object) -> object:
 
 
 def name_of(each: type) -> str:
-    return f"{each.__module__}.{each.__qualname__}"
+    """The name of a class, or of the function that REST framework's ``api_view`` made it of."""
+    nested, _dot, _name = each.__qualname__.rpartition(".")
+    return ".".join(filter(None, [each.__module__, nested, each.__name__]))
 
 
 def names_of(classes: Iterable[type]) -> str:

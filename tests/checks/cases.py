@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from functools import partial
 from unittest import mock
 
 from cryptography.hazmat.primitives import serialization
@@ -11,7 +12,9 @@ from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core import mail
 from django.urls import include, path, re_path
+from django.views.decorators.cache import never_cache
 from jwt import algorithms
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.authtoken.views import obtain_auth_token
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.settings import DEFAULTS
@@ -1288,6 +1291,49 @@ VIEWS = [
         "a session before ours in a ViewSet",
         urls(project.AUTH, path("books", project.SessionFirst.as_view(LIST))),
         urls(project.AUTH, path("books", project.SessionFirst.as_view(LIST, authentication_classes=[]))),
+    ),
+    Case(
+        "W050",
+        "chosen by get_authenticators",
+        urls(project.AUTH, path("old", project.ChoosesByMethod.as_view(first=JWTAuthentication))),
+        urls(project.AUTH, path("old", project.ChoosesByMethod.as_view(first=CookieJWTAuthentication))),
+    ),
+    Case(
+        "W050",
+        "named, and not replaced by get_authenticators",
+        urls(project.AUTH, path("old", project.AsksTheTenant.as_view())),
+        urls(project.AUTH, path("old", project.LeftoverReplaced.as_view())),
+    ),
+    Case(
+        "W050",
+        "a function inside decorators and a partial",
+        urls(project.AUTH, path("old", never_cache(partial(project.leftover_function, page=1)))),
+        urls(project.AUTH, path("old", never_cache(partial(project.function_view)))),
+    ),
+    Case(
+        "W050",
+        "an action of a router's ViewSet",
+        urls(project.AUTH, path("v1/", include(project.router_of(JWTAuthentication).urls))),
+        urls(project.AUTH, path("v1/", include(project.router_of(CookieJWTAuthentication).urls))),
+    ),
+    Case(
+        "W051",
+        "a session first in get_authenticators",
+        urls(project.AUTH, path("old", project.ChoosesByMethod.as_view(first=SessionAuthentication))),
+        urls(project.AUTH, path("old", project.OwnChallenge.as_view(first=SessionAuthentication))),
+    ),
+    Case(
+        "W051",
+        "a session first for one action",
+        urls(project.AUTH, path("books", project.ChoosesByAction.as_view({"get": "list", "post": "create"}))),
+        urls(project.AUTH, path("books", project.ChoosesByAction.as_view({"get": "list"}))),
+    ),
+    Case(
+        "W061",
+        "the table of an app that is gone",
+        without_app("django.contrib.admin"),
+        {},
+        databases=("default",),
     ),
     Case(
         "W052",

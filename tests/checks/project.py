@@ -8,10 +8,11 @@ from django.urls import include, path
 from django.views import View
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.decorators import action, api_view, authentication_classes
 from rest_framework.permissions import AllowAny, IsAuthenticated
-from rest_framework.routers import APIRootView
+from rest_framework.routers import APIRootView, DefaultRouter
 from rest_framework.views import APIView
-from rest_framework.viewsets import ModelViewSet
+from rest_framework.viewsets import ModelViewSet, ViewSet
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.views import TokenObtainPairView
 
@@ -53,6 +54,63 @@ class SessionFirst(ModelViewSet):
     """REST framework's session before ours."""
 
     authentication_classes = (SessionAuthentication, CookieJWTAuthentication)
+
+
+class ChoosesByMethod(APIView):
+    """Asks ``first`` for what only reads."""
+
+    first: type[BaseAuthentication] = CookieJWTAuthentication
+
+    def get_authenticators(self):
+        return [*([self.first()] if self.request.method == "GET" else []), CookieJWTAuthentication()]
+
+
+class OwnChallenge(ChoosesByMethod):
+    """Names the challenge of a 401 itself."""
+
+    def get_authenticate_header(self, request):
+        return "Bearer"
+
+
+class ChoosesByAction(ViewSet):
+    """Reads REST framework's session to create something."""
+
+    def get_authenticators(self):
+        first = [SessionAuthentication()] if self.action_map.get(self.request.method.lower()) == "create" else []
+        return [*first, CookieJWTAuthentication()]
+
+
+class AsksTheTenant(Leftover):
+    """Chooses by what only a middleware knows."""
+
+    def get_authenticators(self):
+        return self.request.tenant.authenticators
+
+
+class LeftoverReplaced(Leftover):
+    """Names what does not count."""
+
+    def get_authenticators(self):
+        return [CookieJWTAuthentication()]
+
+
+@api_view()
+@authentication_classes([JWTAuthentication])
+def leftover_function(request, page):
+    """A function that a migration forgot."""
+
+
+def router_of(authentication_class):
+    """A third party's router, one action of which has a class of its own."""
+
+    class Books(ViewSet):
+        @action(detail=False, authentication_classes=[authentication_class])
+        def mine(self, request):
+            """The caller's own."""
+
+    router = DefaultRouter()
+    router.register("books", Books, "book")
+    return router
 
 
 def wrapped_view(view):

@@ -24,13 +24,17 @@ OF_DEFAULTS = {"W023", "W034", "W035", "W052", "W053"}
 
 @dataclass(frozen=True)
 class Case:
-    """A mistake, and the nearest configuration that is right. ``during`` changes what settings do not reach."""
+    """A mistake, and the nearest configuration that is right.
+
+    ``during`` changes what settings do not reach. ``databases`` are asked too, as ``check --database`` does.
+    """
 
     id: str
     name: str
     bad: Mapping[str, Any]
     good: Mapping[str, Any]
     during: Any = field(default=nullcontext)
+    databases: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.id} {self.name}"
@@ -46,12 +50,15 @@ def json_fastauth(**keys: Any) -> dict[str, Any]:
     return {"FASTAUTH": {"TOKEN_DELIVERY": "json", **keys}}
 
 
-def found(overrides: Mapping[str, Any], *, deploy: bool = True, defaults: bool = False) -> list[CheckMessage]:
+def found(
+    overrides: Mapping[str, Any], *, deploy: bool = True, defaults: bool = False, databases: tuple[str, ...] = ()
+) -> list[CheckMessage]:
     """What this app's checks say of the production settings with ``overrides``, and of ``defaults`` too if asked."""
     with override_settings(**{**PRODUCTION, **overrides}):
         checks = registry.get_checks(include_deployment_checks=deploy)
         own = [check for check in checks if check.__module__.startswith("fastauth_django.")]
-        messages = sorted((message for check in own for message in check()), key=lambda message: message.id)
+        said = (message for check in own for message in check(databases=databases))
+        messages = sorted(said, key=lambda message: message.id)
     return [message for message in messages if defaults or number(message) not in OF_DEFAULTS]
 
 
@@ -60,9 +67,9 @@ def number(message: CheckMessage) -> str:
     return str(message.id).rpartition(".")[2]
 
 
-def ids(overrides: Mapping[str, Any], *, deploy: bool = True, defaults: bool = False) -> list[str]:
+def ids(overrides: Mapping[str, Any], **asked: Any) -> list[str]:
     """The numbers of the messages, each once."""
-    return list(dict.fromkeys(number(message) for message in found(overrides, deploy=deploy, defaults=defaults)))
+    return list(dict.fromkeys(number(message) for message in found(overrides, **asked)))
 
 
 @contextmanager

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import IntegrityError
 from django.test import override_settings
 
 from fastauth_django.checks import REFERENCE, domains
 from fastauth_django.checks.messages import Message
+from fastauth_django.models import AuthSession
 from tests.checks import project
 from tests.checks.cases import (
     APP,
@@ -34,6 +36,7 @@ from tests.checks.cases import (
     proxies,
     simple_jwt,
     urls,
+    without_app,
 )
 from tests.checks.running import PRODUCTION, fastauth, found, ids, json_fastauth
 
@@ -243,6 +246,43 @@ print([name for name in sys.modules if name in {"fastauth_django.views", "fastau
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+# --- Tables ---------------------------------------------------------------------------------------------------------
+
+WITHOUT_ADMIN = without_app("django.contrib.admin")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_table_without_a_model_stands_in_the_way_of_deleting_a_user(account):
+    from django.contrib.admin.models import LogEntry
+
+    LogEntry.objects.create(user=account.user, action_flag=1, object_repr="a book")
+    with override_settings(**WITHOUT_ADMIN):
+        [message] = found(WITHOUT_ADMIN, databases=("default",))
+        with pytest.raises(IntegrityError):
+            account.user.delete()
+    assert "django_admin_log" in message.msg
+
+
+@pytest.mark.django_db
+def test_check_without_a_database_asks_none(django_assert_num_queries):
+    with override_settings(**PRODUCTION, **WITHOUT_ADMIN), django_assert_num_queries(0):
+        call_command("check", stdout=StringIO(), stderr=(err := StringIO()))
+    assert "W061" not in err.getvalue()
+
+
+@pytest.mark.django_db
+def test_check_with_a_database_looks_at_its_tables():
+    with override_settings(**PRODUCTION, **WITHOUT_ADMIN):
+        call_command("check", databases=["default"], stdout=StringIO(), stderr=(err := StringIO()))
+    assert "fastauth_django.W061" in err.getvalue()
+
+
+@pytest.mark.django_db
+def test_table_of_a_model_in_a_schema_is_known(monkeypatch):
+    monkeypatch.setattr(AuthSession._meta, "db_table", 'main"."fastauth_django_authsession')
+    assert found({}, databases=("default",)) == []
 
 
 # --- Where they are silent -----------------------------------------------------------------------------------------
