@@ -1,17 +1,20 @@
 """What simplejwt promises a project: each key of ``SIMPLE_JWT``, and what its classes take."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import AsyncClient, Client
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.test import APIClient, APIRequestFactory
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.settings import DEFAULTS
 from rest_framework_simplejwt.tokens import AccessToken as PlainAccessToken
 from rest_framework_simplejwt.tokens import RefreshToken as PlainRefreshToken
-from rest_framework_simplejwt.tokens import UntypedToken
+from rest_framework_simplejwt.tokens import SlidingToken, UntypedToken
 
 from fastauth_django.authentication import CookieJWTAuthentication, CookieJWTStatelessUserAuthentication
 from fastauth_django.checks.keys import IGNORED
@@ -241,6 +244,108 @@ class TestGetUserRefuses:
         for other in (ours, PlainRefreshToken.for_user(account.user)):
             with pytest.raises(AuthenticationFailed):
                 authentication_class().get_user(other)
+
+
+# --- What differs from simplejwt's class, row by row in docs/migrating/from-simplejwt-cookies.md ----------------------
+
+
+def ask(authentication_class, header=""):
+    """The answer of a private view of this class."""
+    request = APIRequestFactory().get("/", HTTP_AUTHORIZATION=header)
+    return PrivateView.as_view(authentication_classes=[authentication_class])(request)
+
+
+@pytest.fixture(params=[JWTAuthentication, CookieJWTAuthentication], ids=["simplejwt", "ours"])
+def kind(request):
+    return request.param
+
+
+def of(kind, theirs, ours):
+    return theirs if kind is JWTAuthentication else ours
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(60, "token_invalid"), (-60, "token_expired")])
+def test_code_of_a_bad_token(account, kind, seconds, code):
+    token = PlainRefreshToken.for_user(account.user) if seconds > 0 else PlainAccessToken.for_user(account.user)
+    token.set_exp(lifetime=timedelta(seconds=seconds))
+    body = ask(kind, f"Bearer {token}").data
+
+    assert (body["code"], "messages" in body) == of(kind, ("token_not_valid", True), (code, False))
+
+
+def test_code_where_the_user_was_deleted(token, account, kind):
+    account.user.delete()
+
+    assert ask(kind, f"Bearer {token}").data["code"] == of(kind, "user_not_found", "session_revoked")
+
+
+def test_token_of_simplejwts_own_views(account, kind, settings):
+    header = f"Bearer {PlainAccessToken.for_user(account.user)}"
+    assert ask(kind, header).status_code == of(kind, 200, 401)
+
+    settings.FASTAUTH = {**settings.FASTAUTH, "ACCEPT_TOKENS_WITHOUT_SESSION": True}
+    assert ask(kind, header).status_code == 200
+
+
+def test_sliding_token(account, kind, monkeypatch):
+    # simplejwt's module keeps the settings of import time.
+    monkeypatch.setattr("rest_framework_simplejwt.authentication.api_settings.AUTH_TOKEN_CLASSES", [SlidingToken])
+
+    assert ask(kind, f"Bearer {SlidingToken.for_user(account.user)}").status_code == of(kind, 200, 401)
+
+
+def test_token_that_names_no_user(kind):
+    if kind is JWTAuthentication:
+        kind().get_validated_token(str(PlainAccessToken()))
+    else:
+        with pytest.raises(InvalidToken):
+            kind().get_validated_token(str(PlainAccessToken()))
+
+
+def test_claims_without_a_type(account, kind, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "ACCEPT_TOKENS_WITHOUT_SESSION": True}
+    claims = {"user_id": account.user.pk}
+    if kind is JWTAuthentication:
+        assert kind().get_user(claims) == account.user
+    else:
+        with pytest.raises(InvalidToken):
+            kind().get_user(claims)
+
+
+def test_scheme_in_small_letters(token, kind):
+    assert ask(kind, f"bearer {token}").status_code == of(kind, 401, 200)
+
+
+def test_challenge_after_a_refusal(db, kind):
+    reason = ', error="invalid_token", error_description="token_invalid"'
+
+    assert ask(kind, "Bearer x")["WWW-Authenticate"] == 'Bearer realm="api"' + of(kind, "", reason)
+
+
+def test_vary(token, kind):
+    vary = {*ask(kind, f"Bearer {token}").headers.get("Vary", "").split(", ")}
+
+    assert vary - {"Accept", ""} == of(kind, set(), {"Cookie", "Authorization"})
+
+
+@pytest.mark.parametrize("protection", ["origin", "token"])
+def test_request_of_a_client_that_is_no_browser(account, settings, protection):
+    settings.FASTAUTH = {**settings.FASTAUTH, "CSRF_PROTECTION": protection}
+    client = APIClient(enforce_csrf_checks=True)
+    force_sign_in(client, account.user)
+
+    assert client.post("/private").status_code == {"origin": 200, "token": 403}[protection]
+
+
+def test_djangos_own_session_is_for_the_class_behind(client, account):
+    client.force_login(account.user)
+    assert client.get("/private").status_code == 401
+    request = APIRequestFactory().get("/")
+    request.user = account.user
+    both = [CookieJWTAuthentication, SessionAuthentication]
+
+    assert PrivateView.as_view(authentication_classes=both)(request).status_code == 200
+    assert ask(SessionAuthentication).status_code == 403
 
 
 # --- Tokens made by hand -------------------------------------------------------------------------------------------
