@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from django.http import HttpRequest
 from rest_framework.settings import api_settings
@@ -14,6 +14,9 @@ INSIDE = [
     ),
     *map(ip_network, ["::1", "fe80::/10", "fc00::/7"]),
 ]
+
+#: How a translator shows a client with IPv4 to a server with IPv6 alone (RFC 6052). One network would be everybody.
+TRANSLATED = ip_network("64:ff9b::/96")
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -33,8 +36,8 @@ def client_address(request: HttpRequest) -> str | None:
     except ValueError:
         return None
     if isinstance(ip, IPv6Address):
-        if ip.ipv4_mapped:
-            return str(ip.ipv4_mapped)
+        if ip.ipv4_mapped or ip in TRANSLATED:
+            return str(IPv4Address(int(ip) & 0xFFFF_FFFF))
         # A zone ("%eth0") means something on one host only, and databases refuse it.
         return str(IPv6Address(int(ip)))
     return str(ip)

@@ -19,6 +19,7 @@ def request(**meta):
         (" 192.0.2.1 ", "192.0.2.1"),
         ("2001:DB8:0:0::1", "2001:db8::1"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("64:ff9b::c000:201", "192.0.2.1"),
         ("fe80::1%eth0", "fe80::1"),
         ("", None),
         ("/run/app.sock", None),
@@ -26,7 +27,19 @@ def request(**meta):
         ("[2001:db8::1]:5000", "2001:db8::1"),
         ("192.0.2.256", None),
     ],
-    ids=["IPv4", "spaces", "IPv6", "IPv4 in IPv6", "zone", "none", "socket", "port", "port of IPv6", "no address"],
+    ids=[
+        "IPv4",
+        "spaces",
+        "IPv6",
+        "IPv4 in IPv6",
+        "translated",
+        "zone",
+        "none",
+        "socket",
+        "port",
+        "port of IPv6",
+        "no address",
+    ],
 )
 def test_the_address_is_read_from_the_connection(remote, address):
     assert client_address(request(REMOTE_ADDR=remote)) == address
