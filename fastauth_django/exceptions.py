@@ -182,11 +182,11 @@ def add_code(response: Response, refusal: APIException) -> None:
     """Complete the error body ``{"detail": …, "code": …}`` of an answer to ``refusal``.
 
     REST framework's own refusals come without a code. This leaves field errors alone, which have no ``detail``, and a
-    body of another shape, which a project's ``EXCEPTION_HANDLER`` makes.
+    body of another shape, which a project's ``EXCEPTION_HANDLER`` makes, with a response of Django's too.
     """
-    code = refusal.get_codes()
-    if isinstance(response.data, dict) and "detail" in response.data and isinstance(code, str):
-        response.data.setdefault("code", code)
+    code, data = refusal.get_codes(), getattr(response, "data", None)
+    if isinstance(data, dict) and "detail" in data and isinstance(code, str):
+        data.setdefault("code", code)
 
 
 def code_of(refusal: APIException) -> str:

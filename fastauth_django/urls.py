@@ -11,8 +11,10 @@ app_name = "fastauth"
 
 def _route(route: str, view: type[views.AuthView], name: str) -> list[URLPattern]:
     handler: Any = view.as_view()
-    # schema=None: an OpenAPI document has the route once.
-    return [path(route, handler, name=name), path(f"{route}/", view.as_view(schema=None))]
+    with_slash: Any = view.as_view()
+    # An OpenAPI document has the route once. as_view(schema=None) raises where DEFAULT_SCHEMA_CLASS is None.
+    with_slash.initkwargs["schema"] = None
+    return [path(route, handler, name=name), path(f"{route}/", with_slash)]
 
 
 urlpatterns = [

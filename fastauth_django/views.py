@@ -24,6 +24,7 @@ from rest_framework.exceptions import (
     Throttled,
     ValidationError,
 )
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
@@ -79,6 +80,7 @@ class AuthView(APIView):
     # The wire format is this app's, whatever the project's defaults are. A subclass may choose others.
     parser_classes = (JSONParser, FormParser, MultiPartParser)
     renderer_classes = (JSONRenderer,)
+    content_negotiation_class = DefaultContentNegotiation
     #: What reads the request's body, if it has one. REST framework's page for people shows its fields.
     serializer_class: Any = None
     #: ``"json"`` or ``"cookie"`` for this view alone; ``FASTAUTH["TOKEN_DELIVERY"]`` if None.
