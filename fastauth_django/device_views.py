@@ -36,6 +36,8 @@ from .views import ActView
 class DeviceView(ActView):
     """What both routes share: they always deliver a cookie, whatever ``TOKEN_DELIVERY`` says."""
 
+    throttle_classes = ()  # A device renews every few minutes: "100 a day" would end its work before noon.
+
     @property
     def delivery(self) -> Delivery:
         return "cookie"

@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 from django.urls import include, path, resolve
 from jwt import algorithms
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
 
 from fastauth_django import sign_in
 from fastauth_django.cookies import CookieTooLarge
@@ -323,6 +325,16 @@ class TestBinding:
         browser = Browser(enforce_csrf_checks=True)
         device = Device()
         assert device.bind(browser, browser.sign_in(account)).status_code == 200
+        assert device.renew(browser).status_code == 200
+
+    def test_no_throttle_of_the_project_counts_it_nor_a_renewal(self, browser, offer, monkeypatch):
+        class NobodyMay(BaseThrottle):
+            def allow_request(self, request, view):
+                return False
+
+        monkeypatch.setattr(APIView, "throttle_classes", [NobodyMay])
+        device = Device()
+        assert device.bind(browser, offer).status_code == 200
         assert device.renew(browser).status_code == 200
 
     def test_of_a_session_that_was_refreshed_meanwhile_is_refused(self, browser, offer):
