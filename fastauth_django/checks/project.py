@@ -125,10 +125,10 @@ def naming_routes() -> list[tuple[Route, list[type[BaseAuthentication]]]]:
 
 def _named_classes(route: Route) -> list[list[type[BaseAuthentication]]]:
     """What an ``APIView`` names, or its own ``get_authenticators()`` chooses; nothing where the default decides."""
-    default, view = APIView.authentication_classes, route.view
-    option = route.option("authentication_classes")
-    named = [] if option is default else [[each for each in option or () if isinstance(each, type)]]
-    if getattr(view, "get_authenticators", None) is APIView.get_authenticators:
+    default, option = APIView.authentication_classes, route.option("authentication_classes")
+    is_fixed = isinstance(option, (list, tuple))  # And no property, nor None.
+    named = [[each for each in option if isinstance(each, type)]] if is_fixed and option is not default else []
+    if is_fixed and getattr(route.view, "get_authenticators", None) is APIView.get_authenticators:
         return named
     try:
         chosen = [_chosen_classes(route, method) for method in route.option("http_method_names")]
@@ -190,8 +190,9 @@ def views_name_their_classes() -> bool:
 
 def _is_public(route: Route) -> bool:
     """Whether the view answers everybody alike: anyone may call it, or it is the index that a router makes."""
-    permissions = route.option("permission_classes") or ()
-    return all(each is AllowAny for each in permissions) or issubclass(route.view, APIRootView)
+    permissions = route.option("permission_classes")
+    is_open = isinstance(permissions, (list, tuple)) and all(each is AllowAny for each in permissions)
+    return is_open or issubclass(route.view, APIRootView)
 
 
 def middleware() -> list[type]:

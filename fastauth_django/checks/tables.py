@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core import checks
-from django.db import connections, models
+from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from . import messages
@@ -17,7 +17,8 @@ from . import messages
 def faults(databases: Iterable[str]) -> Iterator[checks.CheckMessage]:
     """The faults in these databases. Django asks a database only for ``check --database`` and ``migrate``."""
     for alias in databases:
-        tables = _left_tables(connections[alias])
+        has_users = router.allow_migrate_model(alias, get_user_model())
+        tables = _left_tables(connections[alias]) if has_users else []
         if tables:
             yield messages.TABLES_LEFT(alias=alias, tables=", ".join(tables), user=get_user_model()._meta.label)
 

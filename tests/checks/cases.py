@@ -917,6 +917,12 @@ CLASSES = [
     ),
     Case(
         "W003",
+        "a view that names none and chooses who may come",
+        {**urls(project.AUTH, project.API, path("old", project.ChoosesPermissions.as_view())), **classes(BASIC_CLASS)},
+        {**urls(project.AUTH, project.API, path("old", project.Public.as_view())), **classes(BASIC_CLASS)},
+    ),
+    Case(
+        "W003",
         "routes for browsers beside JSON",
         {
             **urls(project.AUTH, path("web/login", views.LoginView.as_view(token_delivery="cookie"))),
@@ -1297,6 +1303,12 @@ VIEWS = [
         "chosen by get_authenticators",
         urls(project.AUTH, path("old", project.ChoosesByMethod.as_view(first=JWTAuthentication))),
         urls(project.AUTH, path("old", project.ChoosesByMethod.as_view(first=CookieJWTAuthentication))),
+    ),
+    Case(
+        "W050",
+        "chosen by a property",
+        urls(project.AUTH, path("old", project.ChoosesInProperty.as_view(reads_cookies=False))),
+        urls(project.AUTH, path("old", project.ChoosesInProperty.as_view())),
     ),
     Case(
         "W050",

@@ -87,6 +87,24 @@ class AsksTheTenant(Leftover):
         return self.request.tenant.authenticators
 
 
+class ChoosesPermissions(APIView):
+    """Has a property where others have a list."""
+
+    @property
+    def permission_classes(self):
+        return [self.request.tenant.permission]
+
+
+class ChoosesInProperty(APIView):
+    """So has this."""
+
+    reads_cookies = True
+
+    @property
+    def authentication_classes(self):
+        return [CookieJWTAuthentication if self.reads_cookies else JWTAuthentication]
+
+
 class LeftoverReplaced(Leftover):
     """Names what does not count."""
 

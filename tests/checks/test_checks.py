@@ -279,6 +279,19 @@ def test_check_with_a_database_looks_at_its_tables():
     assert "fastauth_django.W061" in err.getvalue()
 
 
+class UsersElsewhere:
+    """A router of a project that has its users in another database."""
+
+    def allow_migrate(self, db, app_label, model_name=None, **hints):
+        return False
+
+
+@pytest.mark.django_db
+def test_database_without_the_users_is_not_looked_at(django_assert_num_queries):
+    with override_settings(**WITHOUT_ADMIN, DATABASE_ROUTERS=[UsersElsewhere()]), django_assert_num_queries(0):
+        assert found(WITHOUT_ADMIN, databases=("default",)) == []
+
+
 @pytest.mark.django_db
 def test_table_of_a_model_in_a_schema_is_known(monkeypatch):
     monkeypatch.setattr(AuthSession._meta, "db_table", 'main"."fastauth_django_authsession')
