@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
 from django.db import router, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from . import sessions
+from . import identifiers, sessions
 from .models import AuthSession
 
 
@@ -36,12 +39,12 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(AuthSession)
 class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["id", "user", "created_at", "rotated_at", "expires_at", "state", "device_bound", "ip_address"]
+    list_display = ["id", "owner", "created_at", "rotated_at", "expires_at", "state", "device_bound", "ip_address"]
     list_filter = [StateFilter, ("device_bound_at", admin.EmptyFieldListFilter), "revoked_reason", "remember"]
     list_select_related = ["user"]
     ordering = ["-rotated_at"]
     actions = ["end_selected_sessions"]
-    exclude = ["auth_hash", "device_key"]
+    exclude = ["user", "auth_hash", "device_key"]
 
     # Revoking a session races with its refresh, and inside a transaction a lost race could not be repeated.
     @transaction.non_atomic_requests(using=router.db_for_write(AuthSession))
@@ -51,8 +54,23 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         user_model = get_user_model()
         names = dict.fromkeys([user_model.USERNAME_FIELD, user_model.get_email_field_name()])
-        present = {field.name for field in user_model._meta.get_fields()}
+        present = {field.name for field in user_model._meta.get_fields() if not field.is_relation}
         return [*(f"user__{name}" for name in names if name in present), "=id", "=ip_address"]
+
+    @admin.display(description=_("user"), ordering="user")
+    def owner(self, session: AuthSession) -> str:
+        """The user, with a link to their page where the site has one. A project's ``__str__`` may raise anything."""
+        user = session.user
+        try:
+            text = str(user)
+        except Exception:
+            text = identifiers.text_of(user, user.USERNAME_FIELD)
+        try:
+            name = f"admin:{user._meta.app_label}_{user._meta.model_name}_change"
+            url = reverse(name, args=[quote(user.pk)], current_app=self.admin_site.name)
+        except NoReverseMatch:
+            return text
+        return format_html('<a href="{}">{}</a>', url, text)
 
     @admin.display(description=_("state"))
     def state(self, session: AuthSession) -> Any:
@@ -87,4 +105,4 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return not here and super().has_delete_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: AuthSession | None = None) -> list[str]:
-        return [field.name for field in AuthSession._meta.concrete_fields if field.name not in self.exclude]
+        return ["owner", *(field.name for field in AuthSession._meta.concrete_fields if field.name not in self.exclude)]

@@ -24,13 +24,14 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.contrib.auth import authenticate, get_user_model
 from django.core.cache import cache
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.exceptions import MultipleObjectsReturned, ValidationError
 from django.db import InterfaceError, OperationalError, router
 from django.http import HttpRequest
 from django.utils.crypto import get_random_string, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import Throttled
 
+from . import identifiers
 from .client_address import client_address, tells_clients_apart
 from .conf import conf
 from .conflicts import is_due, until_not_lost
@@ -45,16 +46,21 @@ SIGN_UP_WINDOW = 60 * 60  # seconds
 
 
 @sensitive_variables()
-def verify_credentials(request: HttpRequest, identifier: str, password: str) -> Any:
-    """The user whom ``identifier`` and ``password`` sign in, through the project's authentication backends.
+def verify_credentials(request: HttpRequest, typed: str, password: str, identifier: str | None = None) -> Any:
+    """The user whom an identifier and ``password`` sign in, through the project's authentication backends.
 
     This counts an attempt before it verifies the password, and takes it back if the password was right, so that fifty
-    guesses at once are fifty. Raises ``Throttled``; :class:`InvalidCredentials`, for an unknown identifier as for a
-    wrong password; or :class:`UserInactive`, if a backend lets a user through whom ``SIMPLE_JWT`` refuses.
+    guesses at once are fifty.
+
+    :param typed: what somebody typed to name their account. It counts against the limit.
+    :param identifier: the identifier of the account, if that is another: somebody may type an address for a name.
+
+    Raises ``Throttled``; :class:`InvalidCredentials`, for an unknown identifier as for a wrong password; or
+    :class:`UserInactive`, if a backend lets a user through whom ``SIMPLE_JWT`` refuses.
     """
     network = Network.of(request)
     limit = conf.LOGIN_FAILURE_LIMIT
-    by_name, by_network = network.counter("identifier", identifier), network.counter("address")
+    by_name, by_network = network.counter("identifier", typed), network.counter("address")
     counted: list[Counter] = []
     failures = 0
     # If the cache hangs, the visitor and the worker wait for its timeout. Once is enough.
@@ -65,21 +71,24 @@ def verify_credentials(request: HttpRequest, identifier: str, password: str) -> 
         counted = [by_name, by_network]
     try:
         with read_from_primary():
+            name, refusals = _name_of_account(typed if identifier is None else identifier)
             if failures > limit:
                 # No account can have had more failures than its network. Below that, a sign-in saves this query.
-                key = _key_of_account(identifier)
-                counted.append(_account_counter(network, key))
+                account = _account_of(name)
+                counted.append(_account_counter(network, account))
                 # Names that only a backend knows, as LDAP does, share one counter. It must refuse nobody.
-                if counted[-1].count() > limit and key is not None:
+                if counted[-1].count() > limit and account is not None:
                     password = get_random_string(32)  # Nothing is right now, and everything takes its usual course.
-            # A backend may write: Django's own does where the password's hash is to be upgraded.
-            user = until_not_lost(
-                lambda: authenticate(request, **{get_user_model().USERNAME_FIELD: identifier, "password": password}),
-                using=router.db_for_write(get_user_model()),
-            )
+            user = None
+            with suppress(*refusals):
+                # A backend may write: Django's own does where the password's hash is to be upgraded.
+                user = until_not_lost(
+                    lambda: authenticate(request, **{get_user_model().USERNAME_FIELD: name, "password": password}),
+                    using=router.db_for_write(get_user_model()),
+                )
             if 0 < failures <= limit:
                 # Not counted yet for the account, and counts before anybody learns how it ended.
-                counted.append(_account_counter(network, _key_of_account(identifier) if user is None else user.pk))
+                counted.append(_account_counter(network, _account_of(name) if user is None else user))
                 if counted[-1].count() > limit:
                     user = None
     except (InterfaceError, OperationalError):
@@ -106,17 +115,24 @@ def count_sign_up(request: HttpRequest) -> None:
             network.refuse_over(attempts, conf.SIGN_UP_LIMIT)
 
 
-def _key_of_account(identifier: str) -> Any:
-    """The primary key of the account that the database finds for ``identifier``, or None, which no account has."""
-    users: Any = get_user_model()
+def _name_of_account(identifier: str) -> tuple[Any, tuple[type[Exception], ...]]:
+    """What names the account to a backend, and what a backend may raise because nobody has that name, or several do."""
     try:
-        return users._default_manager.get_by_natural_key(identifier).pk
-    except (ObjectDoesNotExist, ValueError, TypeError, ValidationError):
-        return None  # The last three: for a field that takes no such text, such as a number.
+        return identifiers.in_case_of_account(identifiers.value_of(identifier)), (MultipleObjectsReturned,)
+    except ValidationError:
+        # The user model cannot hold it, so Django's backend raises. One of the project's may know what it means.
+        return identifier, (MultipleObjectsReturned, *identifiers.REFUSALS)
 
 
-def _account_counter(network: Network, key: Any) -> Counter:
-    return network.counter("account", str(key))
+def _account_of(name: Any) -> Any:
+    """The account that the database finds for ``name``, or None. A name that more than one answer to is nobody's."""
+    with suppress(MultipleObjectsReturned):
+        return identifiers.account_of(name)
+    return None
+
+
+def _account_counter(network: Network, account: Any) -> Counter:
+    return network.counter("account", "" if account is None else identifiers.text_of(account, "pk"))
 
 
 def _until_away(operations: list[Callable[[], bool]]) -> None:

@@ -28,6 +28,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from .conf import conf
 from .exceptions import TokenExpired, TokenInvalid
+from .identifiers import text_of
 from .jwk import examined_secret, public_jwk
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def epoch(moment: datetime) -> int:
 
 def user_id_of(user: AbstractBaseUser) -> str:
     """The value of simplejwt's user-id claim: its ``USER_ID_FIELD`` if the project names one, else the primary key."""
-    return str(getattr(user, conf.simplejwt_settings.get("USER_ID_FIELD", "pk")))
+    return text_of(user, conf.simplejwt_settings.get("USER_ID_FIELD", "pk"))
 
 
 class SessionToken(Token):

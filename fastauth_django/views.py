@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, connections, router, transaction
 from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
@@ -63,9 +64,9 @@ from .exceptions import (
     UserInactive,
     add_code,
 )
-from .models import AuthSession, AuthSessionQuerySet
+from .models import AuthSession, AuthSessionQuerySet, manager_annotates
 from .replicas import read_from_primary
-from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
+from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer, validation_error
 from .signals import user_signed_up
 from .throttling import count_sign_up
 from .tokens import AccessToken, IssuedTokens, RefreshToken, TokenPair
@@ -172,6 +173,8 @@ class AuthView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to a refusal, with a ``code``, whatever the project's ``EXCEPTION_HANDLER`` makes of its body."""
         refusal = refusal_of(self.request)
+        if isinstance(exc, DjangoValidationError):
+            exc = validation_error(exc)  # Of a model's save(), or of a receiver: what was given is refused.
         if isinstance(exc, NotAuthenticated) and refusal is not None:
             exc = refusal  # The request carried a bad cookie, and this view needs a good one: say what was wrong.
         with ExitStack() as stack:
@@ -248,12 +251,19 @@ class RegisterView(ActView):
         response = Response(status=status.HTTP_201_CREATED)
         # If the sign-in fails, the account goes too. Otherwise it would be in the way of the visitor's second try.
         with transaction.atomic(using=alias):
-            user = serializer.save()
+            user = _as_manager_gives(serializer.save())
             user_signed_up.send(sender=user.__class__, request=request._request, user=user)
             if sessions.may_sign_in(user):
                 return self.sign_in(request, response, user)
         response.data = {"message": _("The account has to be activated first."), "user": self.describe(user)}
         return response
+
+
+def _as_manager_gives(user: Any) -> Any:
+    """``user`` with what the default manager annotates, as after a sign-in, unless it hides them."""
+    if not manager_annotates(user.__class__):
+        return user
+    return user.__class__._default_manager.filter(pk=user.pk).first() or user
 
 
 class LoginView(ActView):

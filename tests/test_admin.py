@@ -148,7 +148,7 @@ def test_search_does_without_an_email_where_the_model_has_none(rf, monkeypatch):
     user_model = SimpleNamespace(
         USERNAME_FIELD="nickname",
         get_email_field_name=lambda: "email",
-        _meta=SimpleNamespace(get_fields=lambda: [SimpleNamespace(name="nickname")]),
+        _meta=SimpleNamespace(get_fields=lambda: [SimpleNamespace(name="nickname", is_relation=False)]),
     )
     monkeypatch.setattr("fastauth_django.admin.get_user_model", lambda: user_model)
 

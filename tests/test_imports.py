@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "fastauth_django"
 
 #: From the ground up. A module that is new has to find its floor here.
 FLOORS = [
-    {"conf", "signals", "caching", "client_address", "jwk", "exceptions", "django_session", "replicas"},
+    {"conf", "signals", "caching", "client_address", "jwk", "exceptions", "django_session", "identifiers", "replicas"},
     {"models", "tokens", "conflicts", "error_reports"},
     {"bearer", "cookies", "csrf", "device_rules"},
     {"sessions", "device_protocol", "carried"},

@@ -52,7 +52,7 @@ def test_key_that_people_choose_is_looked_up(account, monkeypatch):
     monkeypatch.setattr(User, "USERNAME_FIELD", User._meta.pk.name)
 
     with pytest.raises(UserExists):
-        serializers._refuse_existing(User(pk=account.user.pk))
+        serializers._refuse_existing(User(pk=account.user.pk), given=[User._meta.pk.name])
 
 
 def test_key_that_the_model_makes_up_is_not_looked_up(db, django_assert_num_queries):
@@ -60,7 +60,7 @@ def test_key_that_the_model_makes_up_is_not_looked_up(db, django_assert_num_quer
     del data["password"]
 
     with django_assert_num_queries(1):
-        serializers._refuse_existing(User(**data))
+        serializers._refuse_existing(User(**data), given=data)
 
 
 def test_model_without_an_email_can_be_signed_up(browser, db, monkeypatch):

@@ -7,7 +7,10 @@ from inspect import signature
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
+from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core import checks
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
@@ -18,6 +21,8 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from ..authentication import CookieJWTAuthentication
 from ..conf import conf
+from ..serializers import RegisterSerializer, never_filled, taken_by_manager
+from ..views import RegisterView
 from . import messages, project
 
 #: What this app uses of a user model, all of it defined by AbstractBaseUser.
@@ -36,6 +41,7 @@ USER_ATTRIBUTES = (
 def faults() -> Iterator[checks.CheckMessage]:
     yield from _user_model_faults()
     yield from _serializer_faults()
+    yield from _sign_up_faults()
     claims_fault = _claims_fault(conf.TOKEN_CLAIMS)
     if claims_fault is not None:
         yield messages.NOT_A_CLAIMS_FUNCTION(fault=claims_fault)
@@ -46,6 +52,10 @@ def faults() -> Iterator[checks.CheckMessage]:
 def _user_model_faults() -> Iterator[checks.CheckMessage]:
     user_model = get_user_model()
     missing = [name for name in USER_ATTRIBUTES if not hasattr(user_model, name)]
+    backends = [project.imported(path) for path in django_settings.AUTHENTICATION_BACKENDS]
+    looks_up = any(getattr(each, "authenticate", None) is ModelBackend.authenticate for each in backends)
+    if looks_up and not hasattr(user_model._default_manager, "get_by_natural_key"):
+        missing.append("get_by_natural_key() in its default manager")
     if missing:
         yield messages.BROKEN_USER_MODEL(model=user_model._meta.label, missing=" and no ".join(missing))
 
@@ -67,6 +77,25 @@ def _serializer_faults() -> Iterator[checks.CheckMessage]:
 # Any: of what class the accounts are does not matter here.
 def _cannot_create(serializer: type[BaseSerializer[Any]]) -> bool:
     return serializer.create is BaseSerializer.create and serializer.save is BaseSerializer.save
+
+
+def _sign_up_faults() -> Iterator[checks.CheckMessage]:
+    """What a visitor would find out who signs up. A project that wrote a serializer of its own knows what it does."""
+    is_routed = any(issubclass(route.view, RegisterView) for route in project.auth_routes())
+    if not is_routed or not conf.SIGN_UP_ENABLED or conf.REGISTER_SERIALIZER is not RegisterSerializer:
+        return
+    model = get_user_model()
+    fields = RegisterSerializer.Meta.fields
+    create_user = getattr(model._default_manager, "create_user", None)
+    if create_user is not None:
+        try:
+            signature(create_user).bind(**dict.fromkeys(taken_by_manager(fields)))
+        except TypeError as error:
+            yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault=f"cannot be called: {error}")
+    missing = never_filled(fields)
+    # A save() of the model's own, or a manager that knows the field, may fill it in.
+    if missing and model.save is AbstractBaseUser.save:
+        yield messages.SIGN_UP_INCOMPLETE(model=model._meta.label, fields=" and ".join(missing))
 
 
 def _claims_fault(claims: object) -> str | None:

@@ -416,7 +416,20 @@ NOT_A_CLAIMS_FUNCTION = Message(
 BROKEN_USER_MODEL = Message(
     "E035",
     "{model} has no {missing}: signing in, or the first request after it, fails.",
-    "Derive the user model from django.contrib.auth.base_user.AbstractBaseUser.",
+    "Derive the user model from AbstractBaseUser of django.contrib.auth.base_user, and its manager from "
+    "BaseUserManager.",
+)
+SIGN_UP_BREAKS = Message(
+    "E057",
+    "create_user() of {model}'s manager {fault}: every sign-up fails.",
+    "Let it take USERNAME_FIELD, REQUIRED_FIELDS and password by these names, write a REGISTER_SERIALIZER, or set "
+    "SIGN_UP_ENABLED to False.",
+)
+SIGN_UP_INCOMPLETE = Message(
+    "W058",
+    "{model} needs {fields}, which nobody who signs up is asked for and which has no default: unless code of yours "
+    "fills it in, the database refuses every account, or every one but the first.",
+    "Name it in REQUIRED_FIELDS, give it a default, allow NULL, or write a REGISTER_SERIALIZER.",
 )
 CLASS_NOT_DEFAULT = Message(
     "W003",

@@ -173,8 +173,8 @@ def racing_sign_up(monkeypatch):
     """Another sign-up with the same identifier that lands between the check and the write of this one."""
     refuse_existing = serializers._refuse_existing
 
-    def lose(user):
-        refuse_existing(user)
+    def lose(user, given):
+        refuse_existing(user, given)
         monkeypatch.setattr(serializers, "_refuse_existing", refuse_existing)
         make_account("grace")
 
