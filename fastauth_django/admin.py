@@ -60,14 +60,14 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("user"), ordering="user")
     def owner(self, session: AuthSession) -> str:
         """The user, with a link to their page where the site has one. A project's ``__str__`` may raise anything."""
-        user = session.user
+        user: Any = session.user
         try:
             text = str(user)
         except Exception:
             text = identifiers.text_of(user, user.USERNAME_FIELD)
+        page = "_".join([f"admin:{user._meta.app_label}", user._meta.model_name, "change"])
         try:
-            name = f"admin:{user._meta.app_label}_{user._meta.model_name}_change"
-            url = reverse(name, args=[quote(user.pk)], current_app=self.admin_site.name)
+            url = reverse(page, args=[quote(user.pk)], current_app=self.admin_site.name)
         except NoReverseMatch:
             return text
         return format_html('<a href="{}">{}</a>', url, text)

@@ -223,10 +223,10 @@ class RegisterSerializer(Confidential, serializers.ModelSerializer):
                 except DjangoValidationError as error:
                     raise serializers.ValidationError({field.name: error.messages}) from error
             # Else a full-width twin of a name would pass here and fail in the database.
+            if field.name == UserModel.get_email_field_name():
+                value = BaseUserManager.normalize_email(value)
             if field.name == IDENTIFIER:
                 value = identifiers.as_stored(value)
-            elif field.name == UserModel.get_email_field_name() and isinstance(value, str):
-                value = BaseUserManager.normalize_email(value)
             setattr(user, field.name, value)
         return user
 
@@ -343,8 +343,8 @@ def _unique_names(user: Any) -> Iterator[Collection[str]]:
         yield from model._meta.unique_together
         for constraint in constraints:
             if isinstance(constraint, models.UniqueConstraint):
-                parts: list[Any] = [part for each in constraint.expressions for part in ExpressionList(each).flatten()]
-                yield constraint.fields or [part.name for part in parts if isinstance(part, models.F)]
+                parts: Any = [part for each in constraint.expressions for part in ExpressionList(each).flatten()]
+                yield constraint.fields or [part.name for part in parts if hasattr(part, "name")]  # Of each F().
 
 
 def _required(names: Iterable[str]) -> serializers.ValidationError:

@@ -8,6 +8,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -155,6 +156,30 @@ def test_search_does_without_an_email_where_the_model_has_none(rf, monkeypatch):
     fields = AuthSessionAdmin(AuthSession, admin.site).get_search_fields(rf.get("/"))
 
     assert fields == ["user__nickname", "=id", "=ip_address"]
+
+
+@pytest.mark.parametrize("error", [TypeError, ObjectDoesNotExist])
+def test_user_whose_text_cannot_be_made_is_shown_by_the_identifier(staff, session, monkeypatch, error):
+    def fail(user):
+        raise error
+
+    monkeypatch.setattr(get_user_model(), "__str__", fail)
+
+    for path in (LIST, page_of(session)):
+        response = staff.get(path)
+        assert response.status_code == 200
+        assert session.user.get_username() in response.text
+
+
+def test_user_is_a_link_to_their_page_where_the_site_has_one(staff, session, monkeypatch):
+    def reverse(name, args, current_app):
+        return f"/{name}/{args[0]}"
+
+    monkeypatch.setattr("fastauth_django.admin.reverse", reverse)
+    monkeypatch.setattr(get_user_model(), "__str__", lambda user: "<b>")
+
+    label = get_user_model()._meta.label_lower.replace(".", "_")
+    assert f'<a href="/admin:{label}_change/{session.user.pk}">&lt;b&gt;</a>' in staff.get(page_of(session)).text
 
 
 # --- Ending ---------------------------------------------------------------------------------------------------------

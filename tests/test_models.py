@@ -165,10 +165,33 @@ def test_finds_hidden_users_too_where_that_is_asked(monkeypatch, session):
     assert AuthSession.objects.get_with_user(session.pk, hidden_too=True) == session
 
 
-def hiding_everybody() -> models.Manager:
-    manager = HidingEverybody()
+def test_user_has_what_the_default_manager_annotates(monkeypatch, session):
+    monkeypatch.setattr(get_user_model()._meta, "default_manager", of_user_model(AnnotatingManager()))
+
+    assert AuthSession.objects.get_with_user(session.pk).user.initials == "AL"
+    assert AuthSession.objects.get_with_user(session.pk, hidden_too=True) == session
+    assert AuthSession.objects.get_with_user(uuid4()) is None
+    AnnotatingManager.hidden = session.user.pk
+    try:
+        assert AuthSession.objects.get_with_user(session.pk) is None
+    finally:
+        AnnotatingManager.hidden = None
+
+
+class AnnotatingManager(models.Manager):
+    hidden = None
+
+    def get_queryset(self):
+        return super().get_queryset().annotate(initials=models.Value("AL")).exclude(pk=self.hidden)
+
+
+def of_user_model(manager: models.Manager) -> models.Manager:
     manager.model, manager.name = get_user_model(), "objects"
     return manager
+
+
+def hiding_everybody() -> models.Manager:
+    return of_user_model(HidingEverybody())
 
 
 class HidingEverybody(models.Manager):

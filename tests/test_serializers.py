@@ -2,9 +2,13 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.validators import validate_slug
+from rest_framework.utils.model_meta import get_field_info
+from rest_framework.validators import UniqueValidator
 
 from fastauth_django import serializers
 from fastauth_django.exceptions import UserExists
+from fastauth_django.models import AuthSession
 from tests.factories import sign_up_data
 
 User = get_user_model()
@@ -71,6 +75,17 @@ def test_model_without_an_email_can_be_signed_up(browser, db, monkeypatch):
 
 def test_fields_that_the_model_does_not_have_are_left_out():
     assert serializers._present("nickname", IDENTIFIER, IDENTIFIER, "password") == [IDENTIFIER, "password"]
+
+
+def test_relation_that_is_taken_is_no_field_error(monkeypatch):
+    """The refusal is UserExists, as for every other field that must differ."""
+    serializer = serializers.RegisterSerializer()
+    relation = get_field_info(AuthSession).relations["user"]
+    validators = [UniqueValidator(User._default_manager.all()), validate_slug]
+    monkeypatch.setattr("rest_framework.serializers.get_relation_kwargs", lambda *args: {"validators": validators})
+    _field_class, built = serializer.build_relational_field("user", relation)
+
+    assert built["validators"] == [validate_slug]
 
 
 class UserOfTheProject(serializers.UserSerializer):

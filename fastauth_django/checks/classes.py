@@ -93,7 +93,7 @@ def _sign_up_faults() -> Iterator[checks.CheckMessage]:
         except TypeError as error:
             yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault=f"cannot be called: {error}")
     missing = never_filled(fields)
-    # A save() of the model's own, or a manager that knows the field, may fill it in.
+    # A save() of the model's own may fill it in.
     if missing and model.save is AbstractBaseUser.save:
         yield messages.SIGN_UP_INCOMPLETE(model=model._meta.label, fields=" and ".join(missing))
 

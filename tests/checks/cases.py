@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.conf.urls.i18n import i18n_patterns
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core import mail
 from django.urls import include, path, re_path
 from django.views.decorators.cache import never_cache
@@ -56,6 +57,16 @@ def key_pair():
 PRIVATE, PUBLIC = key_pair()
 OTHER_PRIVATE, _OTHER_PUBLIC = key_pair()
 ES256 = {"ALGORITHM": "ES256", "SIGNING_KEY": PRIVATE, "VERIFYING_KEY": PUBLIC}
+
+
+def made_by(create_user):
+    """The user model's manager makes accounts with ``create_user``."""
+    return mock.patch.object(type(get_user_model()._default_manager), "create_user", create_user)
+
+
+def needing_more():
+    """A field of the user model loses its default."""
+    return mock.patch.object(get_user_model()._meta.get_field("is_staff"), "_get_default", return_value=None)
 
 
 def in_production():
@@ -981,6 +992,16 @@ CLASSES = [
         {"DEBUG": True},
         lambda: without(AbstractBaseUser, "get_session_auth_hash"),
     ),
+    Case(
+        "E035",
+        "a manager that finds nobody by name",
+        {},
+        {},
+        lambda: without(BaseUserManager, "get_by_natural_key"),
+    ),
+    Case("E057", "a manager that asks for more", {}, {}, lambda: made_by(project.create_user_of_tenant)),
+    Case("E057", "a manager that takes no password", {}, {}, lambda: made_by(project.create_user_without_password)),
+    Case("W058", "a field that nobody is asked for", {}, {}, needing_more),
 ]
 NO_LOGIN = urls(path("auth/refresh", views.RefreshView.as_view()))
 SCOPED_REFRESH = fastauth(COOKIE_PATH_REFRESH="/auth")

@@ -1,5 +1,6 @@
 """What a project may name in its settings, rightly or wrongly, for the checks to look at."""
 
+from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpResponse
@@ -171,6 +172,10 @@ def function_view(request):
 # --- Authentication classes ----------------------------------------------------------------------------------------
 
 
+class OwnBackend(BaseBackend):
+    """Finds people in a way of its own."""
+
+
 class Silent(BaseAuthentication):
     """Names no challenge, on purpose."""
 
@@ -194,6 +199,14 @@ class OwnCookieAuthentication(CookieJWTAuthentication):
 
 class OwnRegisterSerializer(RegisterSerializer):
     """A sign-up that a project derived."""
+
+
+def create_user_of_tenant(manager, tenant, password=None, **fields):
+    """The user model has no such field."""
+
+
+def create_user_without_password(manager, email="", username="", city=""):
+    """The password is not to be written by anybody else."""
 
 
 class CreatesNothing(serializers.Serializer):

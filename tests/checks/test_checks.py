@@ -5,15 +5,20 @@ import sys
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import BaseUserManager
 from django.core.management import call_command
-from django.db import IntegrityError
+from django.db import IntegrityError, models
 from django.test import override_settings
+from django.urls import path
 
 from fastauth_django.checks import REFERENCE, domains
 from fastauth_django.checks.messages import Message
 from fastauth_django.models import AuthSession
+from fastauth_django.views import LoginView
 from tests.checks import project
 from tests.checks.cases import (
     APP,
@@ -32,13 +37,15 @@ from tests.checks.cases import (
     cache,
     classes,
     hosts,
+    made_by,
     middleware,
+    needing_more,
     proxies,
     simple_jwt,
     urls,
     without_app,
 )
-from tests.checks.running import PRODUCTION, fastauth, found, ids, json_fastauth
+from tests.checks.running import PRODUCTION, fastauth, found, ids, json_fastauth, without
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -362,6 +369,38 @@ RIGHT = {
 @pytest.mark.parametrize("overrides", [pytest.param(value, id=key) for key, value in RIGHT.items()])
 def test_right_configuration_is_not_complained_about(overrides):
     assert found(overrides, deploy=not overrides.get("DEBUG", False)) == []
+
+
+@pytest.mark.parametrize(
+    ("during", "overrides"),
+    [
+        (broken, overrides)
+        for broken in (lambda: made_by(project.create_user_of_tenant), needing_more)
+        for overrides in (
+            fastauth(SIGN_UP_ENABLED=False),
+            fastauth(REGISTER_SERIALIZER="tests.checks.project.OwnRegisterSerializer"),
+            urls(path("auth/login", LoginView.as_view())),
+        )
+    ],
+)
+def test_user_model_is_looked_at_only_where_visitors_sign_up_with_the_built_in_serializer(during, overrides):
+    with during():
+        assert not {"E057", "W058"} & set(ids(overrides))
+
+
+def test_model_whose_save_may_fill_in_the_field_is_not_complained_about():
+    with needing_more(), mock.patch.object(get_user_model(), "save", return_value=None):
+        assert found({}) == []
+
+
+def test_manager_without_natural_keys_is_right_where_a_backend_of_the_project_finds_people():
+    with without(BaseUserManager, "get_by_natural_key"):
+        assert found({"AUTHENTICATION_BACKENDS": ["tests.checks.project.OwnBackend"]}) == []
+
+
+def test_manager_without_create_user_can_make_accounts():
+    with mock.patch.object(get_user_model()._meta, "default_manager", models.Manager()):
+        assert "E057" not in ids({})
 
 
 @pytest.mark.filterwarnings("ignore:The HMAC key")  # PyJWT's own warning, which this suite makes an error.

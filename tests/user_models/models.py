@@ -109,7 +109,6 @@ class FloatIdentifier(AnyUser):
     USERNAME_FIELD = "number"
     ADA, GRACE = {"number": "47.11"}, {"number": 47.12}
     REFUSED = [{"number": "NaN"}, {"number": "1e999"}]
-    NOBODY = [name for name in Corner.NOBODY if name not in {"0", "-1"}]
 
     class Meta:
         swappable = SWAPPABLE

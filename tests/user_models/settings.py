@@ -18,4 +18,8 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.user_models"]
 MIGRATION_MODULES = NoMigrations()
 DATABASES = {"default": {**DATABASES["default"], "NAME": ":memory:"}}
 ROOT_URLCONF = "tests.user_models.urls"
-FASTAUTH = {"TOKEN_DELIVERY": "cookie", "USER_SERIALIZER": "tests.user_models.serializers.DescribingSerializer"}
+FASTAUTH = {
+    "TOKEN_DELIVERY": "cookie",
+    "USER_SERIALIZER": "tests.user_models.serializers.DescribingSerializer",
+    "MAX_SESSIONS_PER_USER": 2,
+}

@@ -1,12 +1,16 @@
 """Signing up."""
 
+import json
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, models
-from django.db.models import Q
+from django.db.models import NOT_PROVIDED, Q
 from django.db.models.functions import Lower
+from django.db.models.signals import post_save, pre_save
 
 from fastauth_django import serializers
 from fastauth_django.cookies import CookieTooLarge
@@ -251,6 +255,221 @@ def test_other_rules_of_the_model_are_a_400(browser, monkeypatch):
     assert response.status_code == 400
     assert response.json() == {"non_field_errors": ["Reserved."]}
     assert sign_up(browser, "grace").status_code == 201
+
+
+# --- Models and managers with a will of their own. tests/user_models has more of them, each from end to end ----------
+
+
+@pytest.fixture
+def manager(monkeypatch):
+    """``manager(create_user)``: the user model's default manager makes accounts so."""
+
+    def replace(create_user):
+        monkeypatch.setattr(type(User._default_manager), "create_user", create_user)
+
+    return replace
+
+
+def plain_user(fields):
+    user = User(**fields)
+    user.set_password(sign_up_data()["password"])
+    user.save()
+    return user
+
+
+def test_fields_that_the_manager_does_not_take_are_written_after_it(browser, manager, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "REGISTER_SERIALIZER": f"{__name__}.PatientRegisterSerializer"}
+
+    def create_user(self, email="", username="", city="", password=None):
+        return plain_user({name: value for name, value in sign_up_data().items() if name != "password"})
+
+    manager(create_user)
+
+    assert sign_up(browser).status_code == 201
+    assert users().get().is_active is False
+
+
+def test_password_is_only_ever_given_to_the_manager(browser, manager):
+    """Where it does not take one, writing it after would store it as it was typed."""
+
+    def create_user(self, email="", username="", city=""):
+        return plain_user({IDENTIFIER: email or username})
+
+    manager(create_user)
+
+    with pytest.raises(TypeError, match="password"):
+        sign_up(browser)
+    assert not users().exists()
+
+
+@pytest.mark.parametrize("error", [ValueError, ValidationError])
+def test_manager_that_refuses_is_a_400(browser, manager, error):
+    def create_user(self, **fields):
+        raise error("Users must have a telephone number.")
+
+    manager(create_user)
+
+    response = sign_up(browser)
+
+    assert response.status_code == 400
+    assert "Users must have a telephone number." in str(response.json())
+
+
+def test_fault_of_the_manager_is_no_refusal(browser, manager):
+    def create_user(self, **fields):
+        return json.loads("")  # Its error is a ValueError, too.
+
+    manager(create_user)
+
+    with pytest.raises(json.JSONDecodeError):
+        sign_up(browser)
+
+
+UNIQUE = ValidationError("There is one already.", code="unique")
+
+
+@pytest.mark.parametrize(
+    ("errors", "status", "said"),
+    [
+        ({IDENTIFIER: UNIQUE}, 409, "user_exists"),
+        ({NON_FIELD_ERRORS: ValidationError("Both.", code="unique_together")}, 409, "user_exists"),
+        ({"badge": UNIQUE}, 400, {"badge": ["There is one already."]}),
+        ({NON_FIELD_ERRORS: "Not like that."}, 400, {"non_field_errors": ["Not like that."]}),
+    ],
+)
+def test_model_that_validates_itself_is_answered_as_a_form_would_be(browser, manager, errors, status, said):
+    def create_user(self, **fields):
+        raise ValidationError(errors)
+
+    manager(create_user)
+
+    response = sign_up(browser)
+
+    assert response.status_code == status
+    assert response.json().get("code", response.json()) == said
+
+
+@pytest.mark.parametrize("signal", [pre_save, post_save, user_signed_up])
+def test_receiver_that_finds_the_account_invalid_is_a_400_and_leaves_no_account(browser, signal):
+    def refuse(sender, **kwargs):
+        if sender is User:
+            raise ValidationError({IDENTIFIER: "Not of this company."})
+
+    signal.connect(refuse)
+    try:
+        response = sign_up(browser)
+    finally:
+        signal.disconnect(refuse)
+
+    assert (response.status_code, response.json()) == (400, {IDENTIFIER: ["Not of this company."]})
+    assert not users().exists()
+
+
+def test_name_that_sign_in_would_find_in_another_case_is_taken(browser, account, monkeypatch):
+    """Else a stranger could sign up beside Ada, and neither would be found any more."""
+
+    def find(self, name):
+        return self.get(**{f"{IDENTIFIER}__iexact": name})
+
+    monkeypatch.setattr(type(User._default_manager), "get_by_natural_key", find)
+
+    assert sign_up(browser, **{IDENTIFIER: identifier_for("Ada")}).status_code == 409
+    make_account("ADA")
+    assert sign_up(browser, **{IDENTIFIER: identifier_for("Ada")}).status_code == 409
+
+
+class HidingManager(type(User._default_manager)):
+    def get_queryset(self):
+        return super().get_queryset().none()
+
+
+def test_name_of_an_account_that_the_manager_hides_is_taken(browser, account, monkeypatch):
+    hiding = HidingManager()
+    hiding.model, hiding.name = User, "objects"
+    monkeypatch.setitem(User._meta.__dict__, "default_manager", hiding)
+
+    assert sign_up(browser, "ada").status_code == 409
+
+
+def test_value_that_a_field_of_the_model_cannot_hold_is_a_400(browser, monkeypatch):
+    def refuse(value):
+        raise ValidationError("That is no number.")
+
+    monkeypatch.setattr(User._meta.get_field(IDENTIFIER), "to_python", refuse)
+
+    response = sign_up(browser)
+
+    assert (response.status_code, response.json()) == (400, {IDENTIFIER: ["That is no number."]})
+
+
+def test_relation_is_taken_as_it_is(monkeypatch):
+    monkeypatch.setattr(User._meta.get_field("is_staff"), "is_relation", True)
+
+    assert serializers.RegisterSerializer._unsaved({"is_staff": "yes"}).is_staff == "yes"
+
+
+class AnnotatingManager(type(User._default_manager)):
+    def get_queryset(self):
+        return super().get_queryset().annotate(initials=models.Value("GH"))
+
+
+class InitialsSerializer(serializers.serializers.Serializer):
+    initials = serializers.serializers.CharField()
+
+
+def test_answer_has_what_the_default_manager_annotates(browser, monkeypatch, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "USER_SERIALIZER": f"{__name__}.InitialsSerializer"}
+    annotating = AnnotatingManager()
+    annotating.model, annotating.name = User, "objects"
+    monkeypatch.setitem(User._meta.__dict__, "default_manager", annotating)
+
+    assert sign_up(browser).json()["user"] == {"initials": "GH"}
+    assert browser.get("/auth/me").json() == {"initials": "GH"}
+
+
+def refused_by_the_database(monkeypatch):
+    def fail(fields):
+        raise IntegrityError("NOT NULL constraint failed")
+
+    monkeypatch.setattr(serializers, "_create_user", fail)
+
+
+def test_pair_that_the_database_alone_finds_is_taken(browser, account, monkeypatch):
+    """As where the manager hides the account that has it."""
+    names = (IDENTIFIER, "is_staff")
+    unique = models.UniqueConstraint(Lower(IDENTIFIER), "is_staff", name="pair")
+    staff = models.CheckConstraint(condition=Q(is_staff=False), name="no_staff")
+    monkeypatch.setattr(User._meta, "constraints", [staff, unique])
+    monkeypatch.setattr(User._meta, "unique_together", [names])
+    monkeypatch.setattr(serializers, "_refuse_existing", lambda user, given: None)
+    refused_by_the_database(monkeypatch)
+
+    assert sign_up(browser, **{IDENTIFIER: identifier_for("ADA")}).status_code == 409
+    with pytest.raises(IntegrityError):
+        sign_up(browser)
+
+
+def test_field_that_nobody_is_asked_for_is_named_and_told_to_the_log(browser, monkeypatch, caplog):
+    monkeypatch.setattr(User._meta.get_field("is_staff"), "default", NOT_PROVIDED)
+    monkeypatch.setattr(User._meta.get_field("is_staff"), "_get_default", lambda: None)
+    refused_by_the_database(monkeypatch)
+
+    response = sign_up(browser)
+
+    assert (response.status_code, response.json()) == (400, {"is_staff": ["This field is required."]})
+    assert "the database needs is_staff" in caplog.text
+
+
+def test_field_that_must_differ_and_that_nobody_gave_is_required(account, monkeypatch):
+    """It may be NULL, but the manager stores "" for it, and another account has that. 409 would be misleading."""
+    User._default_manager.update(password="")
+    monkeypatch.setattr(User._meta.get_field("password"), "_get_default", lambda: None)
+    monkeypatch.setattr(serializers, "_unique_names", lambda user: [["password"]])
+
+    with pytest.raises(serializers.serializers.ValidationError) as refusal:
+        serializers._explain(User(**{IDENTIFIER: identifier_for("grace")}), given=[IDENTIFIER])
+
+    assert refusal.value.detail == {"password": ["This field is required."]}
 
 
 # --- Settings -------------------------------------------------------------------------------------------------------
