@@ -57,7 +57,7 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         present = {field.name for field in user_model._meta.get_fields() if not field.is_relation}
         return [*(f"user__{name}" for name in names if name in present), "=id", "=ip_address"]
 
-    @admin.display(description=_("user"), ordering="user")
+    @admin.display(description=AuthSession.user.field.verbose_name, ordering="user")
     def owner(self, session: AuthSession) -> str:
         """The user, with a link to their page where the site has one. A project's ``__str__`` may raise anything."""
         user: Any = session.user

@@ -8,8 +8,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
+from django.core.validators import RegexValidator
 from django.db import DataError, models
-from django.utils.translation import gettext_lazy as _
 
 #: What a field, or the database, raises for a value that it cannot hold. Only the first is promised.
 REFUSALS = (ValidationError, ValueError, TypeError, ArithmeticError, DataError)
@@ -73,7 +73,7 @@ def to_python(field: models.Field[Any, Any], value: Any) -> Any:
     except ValidationError:
         raise
     except REFUSALS as error:
-        raise ValidationError(_("Enter a valid value."), code="invalid") from error
+        raise ValidationError(RegexValidator.message, code="invalid") from error
     return value
 
 
