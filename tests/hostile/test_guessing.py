@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from fastauth_django import throttling
+from fastauth_django import identifiers, throttling
 from tests.clients import Browser
 from tests.databases import find
 from tests.factories import identifier_for, make_account
@@ -158,7 +158,8 @@ def verified(settings, monkeypatch):
     settings.AUTHENTICATION_BACKENDS = ["tests.hostile.test_guessing.SlowBackend"]
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 0}
     # The threads share no transaction with the test, so none of them asks the database.
-    monkeypatch.setattr(throttling, "_key_of_account", str.lower)
+    monkeypatch.setattr(throttling, "_account_of", lambda name: get_user_model()(pk=name.lower()))
+    monkeypatch.setattr(identifiers, "in_case_of_account", lambda name: name)
     monkeypatch.setattr(SlowBackend, "verified", Counter())
     return SlowBackend.verified
 

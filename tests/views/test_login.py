@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework import serializers
 
 from fastauth_django.models import AuthSession
+from fastauth_django.serializers import LoginSerializer
 from fastauth_django.signals import session_revoked
 from tests.clients import ACCESS, REFRESH, Browser
 from tests.factories import sign_up_data
@@ -304,6 +305,26 @@ def test_serializer_of_the_project_is_used(browser, account, settings):
 
     assert response.status_code == 200
     assert browser.get("/private").status_code == 200
+
+
+class AliasSerializer(LoginSerializer):
+    """A project's own: people may type something else than their identifier."""
+
+    def find_identifier(self, typed):
+        return typed.removeprefix("alias-")
+
+
+def test_limit_counts_what_was_typed_so_that_it_does_not_tell_whose_it_is(clock, browser, account, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "LOGIN_SERIALIZER": f"{__name__}.AliasSerializer"}
+    identifier, password = account.credentials[IDENTIFIER], account.credentials["password"]
+
+    def sign_in(name, password):
+        return browser.post("/auth/login", {IDENTIFIER: name, "password": password}, format="json").status_code
+
+    assert sign_in(f"alias-{identifier}", password) == 200
+    assert [sign_in(f"alias-{identifier}", "wrong") for _attempt in range(6)] == [401] * 5 + [429]
+    assert sign_in(identifier, "wrong") == 401
+    assert sign_in(identifier, password) == 401  # The account has its own limit, which nobody is told of.
 
 
 class ForgetfulSerializer(serializers.Serializer):
