@@ -41,7 +41,7 @@ def _left_tables(connection: BaseDatabaseWrapper) -> list[str]:
 def _holds(relation: Sequence[Any], tables: set[str]) -> bool:
     """Whether a foreign key keeps a row of ``tables``. From version 6.1 on Django knows what its ``ON DELETE`` does."""
     _column, table, *on_delete = relation
-    return table.lower() in tables and not any(on_delete)
+    return table.lower() in tables and {*on_delete} <= {None, models.DO_NOTHING}
 
 
 def _table_of(model: type[models.Model]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import BaseUserManager
 from django.core.management import call_command
-from django.db import IntegrityError, models
+from django.db import IntegrityError, connection, models
 from django.test import override_settings
 from django.urls import path
 
@@ -284,6 +284,21 @@ def test_check_with_a_database_looks_at_its_tables():
     with override_settings(**PRODUCTION, **WITHOUT_ADMIN):
         call_command("check", databases=["default"], stdout=StringIO(), stderr=(err := StringIO()))
     assert "fastauth_django.W061" in err.getvalue()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("on_delete", "numbers"),
+    [([], ["W061"]), ([None], ["W061"]), ([models.DO_NOTHING], ["W061"]), ([models.SET_NULL], [])],
+    ids=["before 6.1", "unknown", "nothing", "something"],
+)
+def test_foreign_key_that_says_what_on_delete_does_is_in_nobodys_way(monkeypatch, on_delete, numbers):
+    """As Django's introspection tells from version 6.1 on."""
+    user_table = get_user_model()._meta.db_table
+    relations = {"user_id": ("id", user_table, *on_delete)}
+    monkeypatch.setattr(type(connection.introspection), "get_relations", lambda self, cursor, table: relations)
+
+    assert ids(WITHOUT_ADMIN, databases=("default",)) == numbers
 
 
 class UsersElsewhere:
