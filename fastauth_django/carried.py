@@ -69,21 +69,21 @@ def refresh_values(request: HttpRequest) -> list[str]:
 def _handed_over(request: HttpRequest, kind: type[SessionToken]) -> list[str]:
     """The values of former cookies in use (``read_until``), where they cannot swap the visitor.
 
-    A sibling subdomain can plant a former name. Where any of today's cookies came, a former one counts for the session
-    that they name, which a deployment beside this one may have renewed. Where none came, the former refresh cookie
-    names the session, if it is only one. A former access cookie alone is nothing.
+    A sibling subdomain can plant a former name. Where today's access or refresh cookie came, a former one counts for
+    the session that they name, which a deployment beside this one may have renewed. Where neither came, the device
+    cookie and the former refresh cookies name the session, if it is only one: the device cookie may have a plain name
+    too. A former access cookie alone is nothing.
     """
     former = cookies.former_tokens(request, kind)
     if not former:
         return []
-    if cookies.are_carried(request):
-        own = {
-            *session_ids_of(RefreshToken, cookies.refresh_tokens(request)),
-            *session_ids_of(AccessToken, cookies.access_tokens(request)),
-            *session_ids_of(DeviceToken, cookies.device_tokens(request)),
-        }
-    elif len(own := sessions_in_former(request)) > 1:
-        return []  # Nobody can tell which one is the visitor's own.
+    todays_access, todays_refresh = cookies.access_tokens(request), cookies.refresh_tokens(request)
+    if todays_access or todays_refresh:
+        own = {*session_ids_of(AccessToken, todays_access), *session_ids_of(RefreshToken, todays_refresh)}
+    else:
+        own = sessions_in_former(request).union(session_ids_of(DeviceToken, cookies.device_tokens(request)))
+        if len(own) > 1:
+            return []  # Nobody can tell which one is the visitor's own.
     return [raw_token for raw_token in former if own.intersection(session_ids_of(kind, [raw_token]))]
 
 

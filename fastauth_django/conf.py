@@ -170,14 +170,14 @@ def _origin(value: object) -> Origin:
 class FormerCookie:
     """A cookie that an earlier deployment set and that must not shadow the current one.
 
-    ``partitioned`` of ``None`` stands for both kinds. ``token`` is what it holds, where ``read_until`` is set.
+    ``partitioned`` of ``None`` stands for both kinds. ``read_until`` needs ``token``, what it holds.
     """
 
     name: str
     path: str = "/"
     domain: str | None = None
     partitioned: bool | None = None
-    token: Literal["access", "refresh"] = "refresh"  # noqa: S105  # a kind of token, no secret
+    token: Literal["access", "refresh"] | None = None
     read_until: date | None = None
 
     @property
@@ -202,13 +202,15 @@ def _former_cookies(value: object) -> tuple[FormerCookie, ...]:
             raise TypeError
         if not set(item) <= {field.name for field in fields(FormerCookie)}:
             raise ValueError
+        if item.get("read_until") is not None and item.get("token") is None:
+            raise ValueError
         former.append(
             FormerCookie(
                 name=item["name"],
                 path=_string(item.get("path", "/")),
                 domain=_optional(_string)(item.get("domain")),
                 partitioned=_optional(_boolean)(item.get("partitioned")),
-                token=token(item.get("token", "refresh")),
+                token=_optional(token)(item.get("token")),
                 read_until=_optional(_date)(item.get("read_until")),
             )
         )

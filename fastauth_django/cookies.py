@@ -123,12 +123,16 @@ def device_cookie() -> CookieSpec:
     return replace(access_cookie(), name=conf.COOKIE_NAME_DEVICE, httponly=True)
 
 
-def former_cookies() -> list[CookieSpec]:
-    """Cookies of an earlier deployment (``COOKIE_FORMER``), without any that is a current one."""
+def former_cookies(keep: Collection[type[SessionToken]] = ()) -> list[CookieSpec]:
+    """Cookies of an earlier deployment (``COOKIE_FORMER``) to clear: none that is a current one.
+
+    :param keep: the kinds of token whose former cookies are still in use and stay.
+    """
     if not conf.COOKIE_FORMER:
         return []
     today = {spec.identity for spec in (*auth_cookies(), device_cookie())}
-    former = [old for old in conf.COOKIE_FORMER if former_cookie(old).identity not in today]
+    kept = _in_use(keep)
+    former = [old for old in conf.COOKIE_FORMER if old not in kept and former_cookie(old).identity not in today]
     both = sorted({False, conf.COOKIE_SECURE})  # Browsers take a Partitioned cookie only if it is Secure.
     return [
         replace(former_cookie(old), partitioned=partitioned)
@@ -146,12 +150,13 @@ def former_cookie(old: FormerCookie) -> CookieSpec:
 
 def _with_former(spec: CookieSpec) -> list[CookieSpec]:
     """``spec``, and the former cookies in which a deployment beside this one looks for the same token."""
-    kind = "access" if spec.name == conf.COOKIE_NAME_ACCESS else "refresh"
-    return [*map(former_cookie, _in_use(kind)), spec]
+    kind = AccessToken if spec.name == conf.COOKIE_NAME_ACCESS else RefreshToken
+    return [*map(former_cookie, _in_use([kind])), spec]
 
 
-def _in_use(kind: str) -> list[FormerCookie]:
-    return [old for old in conf.COOKIE_FORMER if old.is_in_use and old.token == kind]
+def _in_use(kinds: Collection[type[SessionToken]]) -> list[FormerCookie]:
+    names = {"access": AccessToken, "refresh": RefreshToken}
+    return [old for old in conf.COOKIE_FORMER if old.is_in_use and old.token and names[old.token] in kinds]
 
 
 def set_auth_cookies(response: HttpResponseBase, issued: IssuedTokens) -> None:
@@ -171,9 +176,10 @@ def set_auth_cookies(response: HttpResponseBase, issued: IssuedTokens) -> None:
 
 
 def set_bound_cookies(response: HttpResponseBase, access: AccessToken, device: DeviceToken) -> None:
-    """Deliver the tokens for the browser of a bound session in cookies, and clear the former ones."""
+    """Deliver the tokens for the browser of a bound session in cookies, and clear the former ones that nobody reads."""
     _clear_former(response)
-    access_cookie().put(response, str(access), access.max_age)
+    for spec in _with_former(access_cookie()):
+        spec.put(response, str(access), access.max_age)
     device_cookie().put(response, str(device), device.max_age)
     forbid_storing(response)
 
@@ -188,12 +194,12 @@ def clear_auth_cookies(
     response: HttpResponseBase,
     *,
     keep: Collection[type[SessionToken]] = (),
-    keep_former: bool = False,
+    keep_former: Collection[type[SessionToken]] = (),
 ) -> None:
     """Remove our cookies and the former ones from the browser; the device cookie, if ``request`` carries one.
 
     :param keep: the kinds of token whose cookies stay.
-    :param keep_former: let the former cookies stay.
+    :param keep_former: the kinds of token whose former cookies stay, if they are in use.
     """
     access, refresh = auth_cookies()
     cleared: dict[type[SessionToken], CookieSpec] = {AccessToken: access, RefreshToken: refresh}
@@ -202,27 +208,29 @@ def clear_auth_cookies(
     for kind, spec in cleared.items():
         if kind not in keep:
             spec.put(response, "", 0)
-    if not keep_former:
-        _clear_former(response)
+    _clear_former(response, keep_former)
     forbid_storing(response)
 
 
-def _clear_former(response: HttpResponseBase) -> None:
-    for spec in former_cookies():
+def _clear_former(response: HttpResponseBase, keep: Collection[type[SessionToken]] = ()) -> None:
+    for spec in former_cookies(keep):
         spec.put(response, "", 0)
 
 
 def refuse_cookies_that_browsers_drop(issued: IssuedTokens) -> None:
     """Raise :class:`CookieTooLarge` if a browser would not store each cookie of ``issued``."""
     access, refresh = auth_cookies()
-    _refuse_cookie_that_browsers_drop(access.morsel(issued.access, issued.access_max_age))
+    for spec in _with_former(access):
+        _refuse_cookie_that_browsers_drop(spec.morsel(issued.access, issued.access_max_age))
     if isinstance(issued, TokenPair):
-        _refuse_cookie_that_browsers_drop(refresh.morsel(issued.refresh, issued.refresh_max_age))
+        for spec in _with_former(refresh):
+            _refuse_cookie_that_browsers_drop(spec.morsel(issued.refresh, issued.refresh_max_age))
 
 
 def refuse_bound_cookie_that_browsers_drop(token: AccessToken) -> None:
     """Raise :class:`CookieTooLarge` if a browser would not store the access cookie of a bound session."""
-    _refuse_cookie_that_browsers_drop(access_cookie().morsel(str(token), token.max_age))
+    for spec in _with_former(access_cookie()):
+        _refuse_cookie_that_browsers_drop(spec.morsel(str(token), token.max_age))
 
 
 def _refuse_cookie_that_browsers_drop(morsel: PartitionedMorsel) -> None:
@@ -278,7 +286,7 @@ def former_values(request: HttpRequest) -> list[str]:
 
 def former_tokens(request: HttpRequest, kind: type[SessionToken]) -> list[str]:
     """Every value of the former cookies for a ``kind`` of token that are still in use and that ``request`` carries."""
-    return _former_values(request, _in_use("access" if kind is AccessToken else "refresh"))
+    return _former_values(request, _in_use([kind]))
 
 
 def _former_values(request: HttpRequest, former: Iterable[FormerCookie]) -> list[str]:

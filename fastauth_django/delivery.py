@@ -55,7 +55,7 @@ def sign_in(
     """
     http_request = _http_request(request)
     delivery = token_delivery or conf.TOKEN_DELIVERY
-    carried = carried_tokens(http_request) if delivery == "cookie" else []
+    carried = tokens_to_sign_out(http_request) if delivery == "cookie" else []
     with unless_deleted(user):
         if delivery == "cookie":
             take_over_django_session(http_request, user)  # First: a store that is down must leave no session behind.
@@ -240,8 +240,9 @@ def clear_cookies_of(
     :param keep: the kinds of token whose cookies stay in any case.
     """
     others = {type(token) for token in carried_tokens(request) if token.session_id not in {None, *refused}}
-    keep_former = bool(sessions_in_former(request).difference(refused))
-    cookies.clear_auth_cookies(request, response, keep={*keep, *others}, keep_former=keep_former)
+    kept = {*keep, *others}
+    of_others = [AccessToken, RefreshToken] if sessions_in_former(request).difference(refused) else []
+    cookies.clear_auth_cookies(request, response, keep=kept, keep_former={*kept, *of_others})
 
 
 def clear_refresh_cookie_of(session: AuthSession, request: HttpRequest, response: HttpResponseBase) -> None:

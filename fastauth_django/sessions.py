@@ -179,7 +179,8 @@ def live_session(token: SessionToken) -> AuthSession:
     _require_live(session)
     if session.device_key is not None:
         if device_rules.is_overdue(session, token):
-            revoke(AuthSession.objects.for_write().filter(pk=session.pk), Reason.NOT_BOUND)
+            if not session.device_key:  # Else a copied token would end what its own browser has bound, and may confirm.
+                revoke(AuthSession.objects.for_write().filter(pk=session.pk), Reason.NOT_BOUND)
             raise DeviceBindingRequired
         device_rules.require_device(session, token)
     _mark_seen(session, token)

@@ -64,10 +64,12 @@ def verify_credentials(request: HttpRequest, typed: str, password: str, identifi
     counted: list[Counter] = []
     failures = 0
     # If the cache hangs, the visitor and the worker wait for its timeout. Once is enough.
-    if by_name.count():
-        by_name.refuse_over(limit)
-        failures = by_network.count()
+    if failures := by_network.count():
+        # First, so that who sprays names cannot push the counters of others out of a small cache with ever more names.
         network.refuse_over(by_network, limit * SPRAYING_FACTOR)
+        if by_name.count() > limit:
+            by_network.take_back()
+            by_name.refuse_over(limit)
         counted = [by_name, by_network]
     try:
         with read_from_primary():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import Any, cast
@@ -131,9 +132,12 @@ class AuthView(APIView):
         """The request's body. Raises a 400 for one that is no object."""
         try:
             data = self.request.data
+            if isinstance(getattr(self.request, "accepted_renderer", None), BrowsableAPIRenderer):
+                json.dumps(data, ensure_ascii=False, default=str).encode()
         except (RecursionError, SuspiciousOperation, UnicodeError) as error:
             # REST framework foresees neither JSON that nests too deeply, nor a form that Django finds too large,
-            # nor one in a charset that is none of a body, such as "punycode".
+            # nor one in a charset that is none of a body, such as "punycode", nor that its page for people has to show
+            # half a character again (a lone surrogate).
             raise ParseError from error
         if not isinstance(data, Mapping):
             raise ParseError(_("Expected an object."), code="invalid")

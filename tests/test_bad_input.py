@@ -105,6 +105,25 @@ def valid_body(route, password):
     }[route]
 
 
+@pytest.mark.parametrize("route", POST_ROUTES)
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_half_a_character_is_a_400_for_people_too(authenticated, account, settings, route, accept):
+    settings.REST_FRAMEWORK = {
+        **settings.REST_FRAMEWORK,
+        "DEFAULT_RENDERER_CLASSES": [
+            "rest_framework.renderers.JSONRenderer",
+            "rest_framework.renderers.BrowsableAPIRenderer",
+        ],
+    }
+    body = json.dumps(dict.fromkeys(valid_body(route, "x"), "\ud800"))
+
+    response = without_refresh_cookie(authenticated).generic(
+        "POST", path_of(route), body, content_type=JSON, HTTP_ACCEPT=accept
+    )
+
+    assert response.status_code == 400, response.content
+
+
 FIELDS = [(route, field) for route in POST_ROUTES for field in valid_body(route, "x")]
 
 

@@ -1,7 +1,7 @@
 """The FASTAUTH setting: its defaults, its types, and where each value comes from."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -266,8 +266,9 @@ WRONG = [
     ("COOKIE_FORMER", [{"name": "jwt", "domain": 1}]),
     ("COOKIE_FORMER", [{"name": "jwt", "partitioned": "no"}]),
     ("COOKIE_FORMER", [{"name": "jwt", "token": "device"}]),
-    ("COOKIE_FORMER", [{"name": "jwt", "read_until": "2026-06-01"}]),
-    ("COOKIE_FORMER", [{"name": "jwt", "read_until": datetime(2026, 6, 1, tzinfo=UTC)}]),
+    ("COOKIE_FORMER", [{"name": "jwt", "token": "refresh", "read_until": "2026-06-01"}]),
+    ("COOKIE_FORMER", [{"name": "jwt", "read_until": date(2026, 6, 1)}]),
+    ("COOKIE_FORMER", [{"name": "jwt", "token": "refresh", "read_until": datetime(2026, 6, 1, tzinfo=UTC)}]),
     ("SIGN_UP_ENABLED", None),
     ("SIGN_UP_LIMIT", 0),
     ("SIGN_UP_LIMIT", "20"),

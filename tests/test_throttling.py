@@ -479,6 +479,18 @@ def test_one_password_tried_on_many_accounts_is_stopped(limit_of_one, ada, right
     assert guess(ada, password=right).status_code == 429
 
 
+def test_spraying_pushes_no_counter_out_of_a_small_cache(limit_of_one, ada, settings):
+    """Or the next names that are refused would make room for more guesses at the first."""
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 60}}
+    }
+    guess(ada)
+    assert guess(ada).status_code == 429
+    spray(200, address="192.0.2.2")
+
+    assert guess(ada).status_code == 429
+
+
 def test_spraying_concerns_no_other_address(limit_of_one, ada, right):
     spray(21)
 

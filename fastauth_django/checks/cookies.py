@@ -29,7 +29,7 @@ def faults() -> Iterator[checks.CheckMessage]:
         yield messages.SCRIPT_CAN_READ()
 
 
-def _path_keys() -> dict[str, str]:
+def path_keys() -> dict[str, str]:
     """The keys of the cookies' names, and those of their paths. Without device binding there is no device cookie."""
     return PATH_KEYS if conf.DEVICE_BINDING is None else {**PATH_KEYS, **DEVICE_PATH_KEY}
 
@@ -40,7 +40,7 @@ def _name_faults() -> Iterator[checks.CheckMessage]:
         "CSRF cookie": django_settings.CSRF_COOKIE_NAME,
         "language cookie": django_settings.LANGUAGE_COOKIE_NAME,
     }
-    names = {key: getattr(conf, key) for key in _path_keys()}
+    names = {key: getattr(conf, key) for key in path_keys()}
     for (first, name), (second, other_name) in combinations(names.items(), 2):
         if name == other_name:
             yield messages.SAME_NAMES(first=first, second=second, name=name)
@@ -84,7 +84,7 @@ def _secure_faults() -> Iterator[checks.CheckMessage]:
 def _prefix_faults(*, is_secure: bool) -> list[checks.CheckMessage]:
     """Why browsers refuse to store a cookie with a prefix, whose case they ignore (RFC 6265bis, section 4.1.3)."""
     faults = []
-    for key, path_key in _path_keys().items():
+    for key, path_key in path_keys().items():
         name = getattr(conf, key)
         if name.lower().startswith("__host-") and not (is_secure and is_host_only(path_key)):
             faults.append(messages.HOST_PREFIX(name=name, path_key=path_key))

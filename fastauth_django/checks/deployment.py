@@ -12,7 +12,7 @@ from rest_framework_simplejwt.views import TokenBlacklistView, TokenVerifyView, 
 from ..conf import conf
 from ..views import RegisterView
 from . import domains, messages, project
-from .cookies import PATH_KEYS, is_host_only
+from .cookies import is_host_only, path_keys
 
 
 def faults() -> Iterator[checks.CheckMessage]:
@@ -53,6 +53,6 @@ def _names_that_can_be_planted() -> list[str]:
     """The settings whose cookies another host can set, though secure, path and domain allow a name that it cannot."""
     return [
         f"{key} is {getattr(conf, key)!r}"
-        for key, path_key in PATH_KEYS.items()
+        for key, path_key in path_keys().items()
         if conf.COOKIE_SECURE and is_host_only(path_key) and not getattr(conf, key).lower().startswith("__host-")
     ]

@@ -373,8 +373,8 @@ COOKIES = [
     Case(
         "W056",
         "a day in the past",
-        fastauth(COOKIE_FORMER=[{"name": "old", "read_until": date(2020, 1, 1)}]),
-        fastauth(COOKIE_FORMER=[{"name": "old", "read_until": date.max}]),
+        fastauth(COOKIE_FORMER=[{"name": "old", "token": "refresh", "read_until": date(2020, 1, 1)}]),
+        fastauth(COOKIE_FORMER=[{"name": "old", "token": "refresh", "read_until": date.max}]),
     ),
 ]
 

@@ -820,6 +820,16 @@ class TestWhereBindingIsRequired:
         assert is_alive(row())
         assert browser.get("/private").status_code == 200
 
+    def test_a_copied_cookie_does_not_end_one_that_its_browser_has_bound(self, browser, offer, clock):
+        thief = browser.clone()
+        device = Device()
+        device.bind(browser, offer)
+        clock.shift(70)
+        assert thief.get("/private").status_code == 401
+        assert is_alive(row())
+        assert device.renew(browser).status_code == 200
+        assert browser.get("/private").status_code == 200
+
     def test_one_whose_answer_was_lost_ends(self, browser, offer, clock):
         Device().bind(browser.clone(), offer)
         clock.shift(61)
