@@ -520,7 +520,8 @@ TABLES_LEFT = Message(
     "The database {alias!r} has a table that no model uses and that refers to {user}: {tables}. The database refuses "
     "to delete a user who has a row there, unless the foreign key itself says what ON DELETE does.",
     "Drop the table. If it is of an app that you removed, such as rest_framework_simplejwt.token_blacklist, add the "
-    "app to INSTALLED_APPS again, run manage.py migrate with its label and the word zero, and remove the app.",
+    "app to INSTALLED_APPS again, delete the rows of its models, run manage.py migrate with its label and the word "
+    "zero, and remove the app.",
 )
 
 # --- Throttling ----------------------------------------------------------------------------------------------------

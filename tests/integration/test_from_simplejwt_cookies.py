@@ -1,9 +1,12 @@
 """A project with cookies of its own on simplejwt, and the same project after it has followed the page."""
 
+import shlex
+
 import pytest
 
 from fastauth_django.checks.keys import IGNORED
 from fastauth_django.conf import Settings
+from tests.documentation.pages import page
 from tests.integration.project import setting_names, table
 from tests.test_simplejwt import HONOURED
 
@@ -34,6 +37,17 @@ URLS = """
 from mysite.views import Private, Public
 
 urlpatterns += [path("private", Private.as_view()), path("public", Public.as_view())]
+"""
+TOKENS_OF_ADA = """
+from django.contrib.auth.models import User
+from rest_framework_simplejwt.tokens import RefreshToken
+ada = User.objects.create_user("ada")
+RefreshToken.for_user(ada).blacklist()
+RefreshToken.for_user(ada)
+"""
+DELETE_ADA = """
+from django.contrib.auth.models import User
+print(User.objects.get(username="ada").delete()[0], "gone")
 """
 FORGED = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
 
@@ -132,6 +146,24 @@ def test_the_routes_in_the_table_answer(before, after, visit):
         for server, route in [*((before, route) for route in old), *((after, route) for route in new)]:
             method, path = route.split()
             assert visit(server).request(method, path).status_code not in {404, 405}, route
+
+
+def test_the_tables_of_the_blacklist_are_found_and_can_go(make_project):
+    blacklist = '"rest_framework_simplejwt.token_blacklist"'
+    project = make_project().configure(f'INSTALLED_APPS += ["rest_framework", "fastauth_django", {blacklist}]')
+    project.manage("migrate")
+    project.manage("shell", "-c", TOKENS_OF_ADA)
+    project.configure(f"INSTALLED_APPS.remove({blacklist})")
+    assert "token_blacklist_outstandingtoken" in project.manage("check", "--database", "default")
+
+    project.configure(f"INSTALLED_APPS.append({blacklist})")
+    [block] = page(f"docs/{PAGE}").take("console", under="The tables of the blacklist")
+    for command in block.commands:
+        project.manage(*shlex.split(command)[2:])
+    project.configure(f"INSTALLED_APPS.remove({blacklist})")
+
+    assert "W061" not in project.manage("check", "--database", "default")
+    assert "1 gone" in project.manage("shell", "-c", DELETE_ADA)
 
 
 # --- What is different afterwards, row by row ----------------------------------------------------------------------
