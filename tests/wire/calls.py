@@ -74,6 +74,9 @@ def calls() -> Iterator[tuple[str, Any]]:
         yield f"{path}: page", browser.get(f"/auth/{path}", **PAGE)
     yield "login: page after a refusal", Browser().post("/auth/login", wrong, **PAGE)
     yield "me: page, nobody", Browser().get("/auth/me", **PAGE)
+    for route in ("bind", "refresh"):
+        yield f"device/{route}: not asked for", browser.post(f"/auth/device/{route}", HTTP_SEC_FETCH_MODE="no-cors")
+        yield f"device/{route}: a script", browser.post(f"/auth/device/{route}", HTTP_SEC_FETCH_MODE="cors")
     own = browser.get("/auth/sessions").json()[0]["id"]
     yield "session", browser.delete(f"/auth/sessions/{own}")
     yield "logout: garbage", Browser().generic("POST", "/auth/logout", b"null", **json_body)
