@@ -39,6 +39,8 @@ class Corner:
     NOBODY = ["nobody@example.com", "0", "-1", "9" * 40, "3fa85f64-5717-4562-b3fc-2c963f66afa6", "1e999", "NaN", "sNaN"]
     #: What ``manage.py check`` says.
     CHECKS = []
+    #: Whether Django's own sessions, and so the admin, can hold the key.
+    ADMIN = True
     #: What the answers, and a view of the project, show of a user.
     described = {}
 
@@ -167,12 +169,10 @@ class PhoneMixin:
         phone = read_phone(value)
         return phone and phone.digits
 
-    def value_to_string(self, obj):
-        return self.get_prep_value(self.value_from_object(obj))
-
 
 class PhoneField(PhoneMixin, models.CharField):
-    pass
+    def value_to_string(self, obj):
+        return self.get_prep_value(self.value_from_object(obj))
 
 
 class BarePhoneField(PhoneMixin, models.Field):
@@ -252,6 +252,20 @@ class PhoneKey(AnyUser):
     """The identifier is the key, and its Python value is no text."""
 
     phone = PhoneField(primary_key=True, max_length=20)
+
+    USERNAME_FIELD = "phone"
+    ADA, GRACE = {"phone": "+44 20 7946 0001"}, {"phone": "442079460002"}
+
+    class Meta:
+        swappable = SWAPPABLE
+
+
+class BarePhoneKey(AnyUser):
+    """The key has no text but its place in memory."""
+
+    ADMIN = False
+
+    phone = BarePhoneField(primary_key=True, max_length=20)
 
     USERNAME_FIELD = "phone"
     ADA, GRACE = {"phone": "+44 20 7946 0001"}, {"phone": "442079460002"}
@@ -346,6 +360,24 @@ class Hidden(NamedUser):
     @classmethod
     def prepare(cls):
         cls(username="ghost", badge=13).save()
+
+
+class QuerySetAsManager(models.QuerySet):
+    def get_by_natural_key(self, username):
+        return self.get(username=username)
+
+    def create_user(self, username, password=None):
+        user = self.model(username=username)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class FromQuerySet(NamedUser):
+    objects = QuerySetAsManager.as_manager()
+
+    class Meta:
+        swappable = SWAPPABLE
 
 
 class CaseInsensitiveManager(AnyUserManager):
