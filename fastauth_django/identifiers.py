@@ -83,8 +83,8 @@ def text_of(user: AbstractBaseUser, name: str) -> str:
         field: Any = user._meta.pk if name == "pk" else user._meta.get_field(name)
     except FieldDoesNotExist:
         return str(getattr(user, name))  # A property.
-    value = field.value_from_object(user)
-    if type(value).__str__ is object.__str__:
+    value: Any = field.value_from_object(user)
+    if value.__class__.__str__ is object.__str__:
         return str(field.get_prep_value(value))  # Its own text may be its place in memory.
     text: str = field.value_to_string(user)
     return text

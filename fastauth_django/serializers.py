@@ -202,8 +202,8 @@ class RegisterSerializer(Confidential, serializers.ModelSerializer):
                 user = _create_user(fields)
                 for name in relations:
                     getattr(user, name).set(validated_data[name])
-        except IntegrityError:
-            _explain(self._unsaved(validated_data), validated_data.keys())
+        except IntegrityError as error:
+            _explain(error, self._unsaved(validated_data), validated_data.keys())
             raise
         except DjangoValidationError as error:
             raise _refusal(error, validated_data.keys()) from error
@@ -316,8 +316,8 @@ def validation_error(error: DjangoValidationError) -> serializers.ValidationErro
     return serializers.ValidationError(detail)
 
 
-def _explain(user: Any, given: Collection[str]) -> None:
-    """Raise what answers an account that the database has refused, if that can be told."""
+def _explain(error: IntegrityError, user: Any, given: Collection[str]) -> None:
+    """Raise what answers an account that the database has refused with ``error``, if that can be told."""
     _refuse_existing(user, given)  # Of another sign-up at the same time.
     # An account that the model's own validation does not find, because the default manager hides it or because it is
     # stored in another case.
@@ -330,7 +330,7 @@ def _explain(user: Any, given: Collection[str]) -> None:
             lookups[f"{field.attname}__iexact" if isinstance(value, str) else field.attname] = value
         if lookups and None not in lookups.values() and UserModel._base_manager.filter(**lookups).exists():
             raise UserExists if set(names) & set(given) else _required(names)
-    missing = never_filled(given)
+    missing = [name for name in never_filled(given) if name in str(error)]
     if missing:
         logger.error("Nobody can sign up: the database needs %s (fastauth_django.W058)", ", ".join(missing))
         raise _required(missing)

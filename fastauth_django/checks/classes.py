@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from inspect import signature
+from contextlib import suppress
+from inspect import getsource, signature
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -92,10 +94,22 @@ def _sign_up_faults() -> Iterator[checks.CheckMessage]:
             signature(create_user).bind(**dict.fromkeys(taken_by_manager(fields)))
         except TypeError as error:
             yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault=f"cannot be called: {error}")
-    missing = never_filled(fields)
-    # A save() of the model's own may fill it in.
+    # A manager that names the field most likely fills it in, as one that makes the username of the address. And nobody
+    # can tell what a save() of the model's own does.
+    source = _source_of(type(model._default_manager))
+    missing = [name for name in never_filled(fields) if not re.search(rf"\b{name}\b", source)]
     if missing and model.save is AbstractBaseUser.save:
         yield messages.SIGN_UP_INCOMPLETE(model=model._meta.label, fields=" and ".join(missing))
+
+
+def _source_of(manager: type) -> str:
+    """The text of the methods by which the manager makes accounts for visitors."""
+    source = ""
+    for name, method in vars(manager).items():
+        if "create" in name and "superuser" not in name:
+            with suppress(OSError, TypeError):  # Nobody has its text.
+                source += getsource(method)
+    return source
 
 
 def _claims_fault(claims: object) -> str | None:

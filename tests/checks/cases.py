@@ -66,7 +66,7 @@ def made_by(create_user):
 
 def needing_more():
     """A field of the user model loses its default."""
-    return mock.patch.object(get_user_model()._meta.get_field("is_staff"), "_get_default", return_value=None)
+    return mock.patch.object(get_user_model()._meta.get_field("is_active"), "_get_default", return_value=None)
 
 
 def in_production():

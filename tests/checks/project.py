@@ -1,6 +1,7 @@
 """What a project may name in its settings, rightly or wrongly, for the checks to look at."""
 
 from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpResponse
@@ -199,6 +200,13 @@ class OwnCookieAuthentication(CookieJWTAuthentication):
 
 class OwnRegisterSerializer(RegisterSerializer):
     """A sign-up that a project derived."""
+
+
+class ActiveManager(BaseUserManager):
+    """Fills in by itself what nobody is asked for."""
+
+    def create_user(self, password=None, **fields):
+        return self.model(is_active=True, **fields)
 
 
 def create_user_of_tenant(manager, tenant, password=None, **fields):

@@ -408,6 +408,14 @@ def test_model_whose_save_may_fill_in_the_field_is_not_complained_about():
         assert found({}) == []
 
 
+def test_field_that_the_manager_names_is_not_complained_about():
+    manager = project.ActiveManager()
+    manager.model, manager.name = get_user_model(), "objects"
+
+    with needing_more(), mock.patch.object(get_user_model()._meta, "default_manager", manager):
+        assert found({}) == []
+
+
 def test_manager_without_natural_keys_is_right_where_a_backend_of_the_project_finds_people():
     with without(BaseUserManager, "get_by_natural_key"):
         assert found({"AUTHENTICATION_BACKENDS": ["tests.checks.project.OwnBackend"]}) == []

@@ -429,7 +429,7 @@ def test_answer_has_what_the_default_manager_annotates(browser, monkeypatch, set
 
 def refused_by_the_database(monkeypatch):
     def fail(fields):
-        raise IntegrityError("NOT NULL constraint failed")
+        raise IntegrityError("NOT NULL constraint failed: user.is_staff")
 
     monkeypatch.setattr(serializers, "_create_user", fail)
 
@@ -467,7 +467,7 @@ def test_field_that_must_differ_and_that_nobody_gave_is_required(account, monkey
     monkeypatch.setattr(serializers, "_unique_names", lambda user: [["password"]])
 
     with pytest.raises(serializers.serializers.ValidationError) as refusal:
-        serializers._explain(User(**{IDENTIFIER: identifier_for("grace")}), given=[IDENTIFIER])
+        serializers._explain(IntegrityError(), User(**{IDENTIFIER: identifier_for("grace")}), given=[IDENTIFIER])
 
     assert refusal.value.detail == {"password": ["This field is required."]}
 
