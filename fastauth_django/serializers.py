@@ -69,7 +69,8 @@ def never_filled(given: Collection[str]) -> list[str]:
     return [
         field.name
         for field in UserModel._meta.concrete_fields
-        if field.name not in given and field.editable and not field.null and not field.primary_key
+        if field.name not in given and field.editable and not field.null
+        if not isinstance(field, models.AutoField) and not getattr(field.remote_field, "parent_link", False)
         if (default := field.get_default()) is None or (field.unique and default == "")
     ]
 

@@ -661,3 +661,16 @@ class UnaskedNotNull(NamedUser):
 
     class Meta:
         swappable = SWAPPABLE
+
+
+class UnaskedKey(NamedUser):
+    """The key is somebody whom nobody is asked for."""
+
+    person = models.OneToOneField(Person, models.CASCADE, primary_key=True)
+
+    ADA = GRACE = None
+    REFUSED = [{"username": "ada"}]
+    CHECKS = ["fastauth_django.W058"]
+
+    class Meta:
+        swappable = SWAPPABLE
