@@ -2,6 +2,7 @@
 
 ``FASTAUTH_TEST_DATABASE`` is ``sqlite`` (the default), ``postgres`` or ``mariadb``. The latter two are started for the
 run, on a free loopback port, where their programs are installed; else ``POSTGRES_URL`` or ``MYSQL_URL`` names a server.
+``pgbouncer`` and ``pool`` are PostgreSQL behind PgBouncer in transaction mode, and in Django's own pool.
 ``FASTAUTH_TEST_ISOLATION`` sets their isolation level, as in ``repeatable read``.
 """
 
@@ -43,7 +44,7 @@ def settings_for(kind: str) -> dict[str, Any]:
     """The entry of ``DATABASES`` for the run. Starts the server if there is one to start."""
     if CONNECTION_VARIABLE in os.environ:
         return json.loads(os.environ[CONNECTION_VARIABLE])
-    settings = _sqlite() if kind == "sqlite" else KINDS[kind].settings()
+    settings = _sqlite() if kind == "sqlite" else (KINDS | POOLS)[kind].settings()
     os.environ[CONNECTION_VARIABLE] = json.dumps(settings)
     return settings
 
@@ -213,6 +214,52 @@ class PostgreSQL(Server):
         return True
 
 
+class PgBouncer(PostgreSQL):
+    """PgBouncer before a PostgreSQL of its own: a client has a connection to that for a transaction only."""
+
+    url_variable = "PGBOUNCER_URL"
+    stop_signal = "KILL"
+    programs = (*PostgreSQL.programs, "pgbouncer")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.postgres = PostgreSQL()
+
+    def install(self) -> None:
+        self.postgres.install()
+        self.postgres.start()
+        with open(f"{self.directory}/users", "w") as users:
+            users.write(f'"{self.user}" ""\n')
+        with open(f"{self.directory}/pgbouncer.ini", "w") as configuration:
+            configuration.write(
+                f"[databases]\n* = host=127.0.0.1 port={self.postgres.port}\n[pgbouncer]\npool_mode = transaction\n"
+                f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\nmax_client_conn = 200\n"
+                f"auth_type = trust\nauth_file = {self.directory}/users\n"
+            )
+
+    def command(self) -> list[str]:
+        return [found("pgbouncer"), f"{self.directory}/pgbouncer.ini"]
+
+    def connection_settings(self) -> dict[str, Any]:
+        # A cursor on the server outlives its transaction, and so would be another client's.
+        return {**super().connection_settings(), "DISABLE_SERVER_SIDE_CURSORS": True}
+
+
+class DjangoPool(PostgreSQL):
+    """PostgreSQL in Django's own pool of connections."""
+
+    driver = "psycopg_pool"
+    driver_package = "psycopg[pool]"
+
+    @classmethod
+    def settings(cls) -> dict[str, Any]:
+        # Without the checks the pool would hand out connections to a server that was restarted.
+        settings = {**super().settings(), "CONN_HEALTH_CHECKS": True}
+        # Each of the 50 threads of a race holds one.
+        settings.setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 60, "timeout": 10}
+        return settings
+
+
 class MariaDB(Server):
     driver = "MySQLdb"
     driver_package = "mysqlclient"
@@ -259,6 +306,7 @@ class MariaDB(Server):
 
 
 KINDS: dict[str, type[Server]] = {"postgres": PostgreSQL, "mariadb": MariaDB}
+POOLS: dict[str, type[Server]] = {"pgbouncer": PgBouncer, "pool": DjangoPool}
 
 
 def find(program: str) -> str | None:

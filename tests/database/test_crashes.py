@@ -109,8 +109,9 @@ def outage(monkeypatch) -> Iterator[ExitStack]:
         pytest.skip("the database server is not one that the tests may stop")
     outage = ExitStack()
     outage.begin = lambda: outage.enter_context(file_outage() if connection.vendor == "sqlite" else server_outage())
-    # As a deployment that keeps its connections is advised to.
-    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 600)
+    # As a deployment that keeps its connections is advised to. Django's pool keeps them itself.
+    if "pool" not in connection.settings_dict["OPTIONS"]:
+        monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 600)
     monkeypatch.setitem(connection.settings_dict, "CONN_HEALTH_CHECKS", True)
     yield outage
     outage.close()

@@ -2,6 +2,9 @@
 
 Each run is a pytest of its own, because Django's settings name one default database. To debug one, start it by hand:
 ``FASTAUTH_TEST_DATABASE=postgres FASTAUTH_TEST_ISOLATION="repeatable read" python -m pytest tests/database``.
+
+Through PgBouncer and Django's pool go the races and people's ways through the app. The tests of crashes pass there too,
+but each of them waits for the pool to give up.
 """
 
 import os
@@ -11,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import CONNECTION_VARIABLE, KINDS
+from tests.databases import CONNECTION_VARIABLE, KINDS, POOLS
 from tests.missing import cannot_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.database]
 
+JOURNEYS = [Path(__file__).parents[1] / path for path in ("views/test_flow.py", "test_asgi.py")]
 RUN = (os.environ.get("FASTAUTH_TEST_DATABASE", "sqlite"), os.environ.get("FASTAUTH_TEST_ISOLATION", ""))
 #: A run on SQLite looks after all of these; one on a server, after the other isolation levels of that server.
 OTHERS = [
@@ -25,16 +29,24 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "isolation"), OTHERS, ids=[", ".join(other) for other in OTHERS])
+if RUN[0] == "sqlite":
+    OTHERS += [(pool, "") for pool in POOLS]
+
+
+@pytest.mark.parametrize(("kind", "isolation"), OTHERS, ids=[", ".join(filter(None, other)) for other in OTHERS])
 def test_races(kind, isolation):
-    if lack := KINDS[kind].missing():
+    if lack := (KINDS | POOLS)[kind].missing():
         cannot_run(lack)
     environment = {**os.environ, "FASTAUTH_TEST_DATABASE": kind, "FASTAUTH_TEST_ISOLATION": isolation}
     del environment[CONNECTION_VARIABLE]
     here = Path(__file__)
 
+    options = ["-p", "no:cacheprovider", f"--ignore={here}"]
+    if kind in POOLS:
+        # A pool keeps connections, and PostgreSQL drops no database that has one.
+        options += ["--reuse-db", f"--ignore={here.with_name('test_crashes.py')}", *map(str, JOURNEYS)]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(here.parent), f"--ignore={here}"],
+        [sys.executable, "-m", "pytest", *options, str(here.parent)],
         env=environment,
         cwd=here.parents[2],
         stdout=subprocess.PIPE,
