@@ -39,7 +39,7 @@ PACKAGE_FILES = [
 ]
 METADATA = {"METADATA", "RECORD", "WHEEL", "top_level.txt", "licenses/LICENSE"}
 #: For who works in a checkout, and what compares this app with others.
-NOT_IN_SDIST = [".*", "benchmarks/*", "scripts/bench", "scripts/scale", "tests/comparison/*"]
+NOT_IN_SDIST = [".*", "benchmarks/*", "scripts/bench", "scripts/scale", "tests/browser/proxies/*", "tests/comparison/*"]
 WRITTEN_BY_BUILD = ["PKG-INFO", "fastauth_django.egg-info/*"]
 
 

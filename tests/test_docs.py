@@ -24,6 +24,7 @@ TAKEN_BY = {
     "docs/settings.md": ["tests/documentation/test_settings.py"],
     "docs/testing.md": ["tests/documentation/test_testing.py"],
     "docs/threat-model.md": ["tests/documentation/test_settings.py"],
+    "docs/user-models.md": ["tests/documentation/test_user_models.py"],
 }
 #: A page whose blocks are all the business of one other module, which reads the page by its name.
 RUN_BY = {
