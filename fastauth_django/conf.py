@@ -233,7 +233,9 @@ optional_string = Kind("str or None", _optional(_string))
 duration = Kind("timedelta, or whole seconds, up to 100 years", _duration)
 optional_duration = Kind("timedelta, whole seconds, or None, up to 100 years", _optional(_duration))
 origins = Kind("list of str or compiled patterns (re.compile)", _origins)
-former_cookies = Kind("list of dicts with name, path, domain, partitioned, token, read_until", _former_cookies)
+former_cookies = Kind(
+    "list of dicts with name, path, domain, partitioned, and token with read_until, a date", _former_cookies
+)
 importable = Kind("dotted path", _importable)
 optional_importable = Kind("dotted path or None", _optional(_importable))
 
@@ -401,8 +403,8 @@ class Settings:
         former_cookies,
         (),
         "Cookies of an earlier deployment (name, path, domain, partitioned): each sign-in, refresh and sign-out "
-        "clears them too, and a sign-out revokes the sessions that they name. Until the date read_until, a cookie with "
-        'token "access" or "refresh" gets each new token instead, and refresh reads it.',
+        "clears them too, and a sign-out revokes the sessions that they name. Until the date read_until, which needs "
+        'token ("access" or "refresh"), one gets each new token instead, and counts where none of today\'s came.',
         default_text="[]",
     )
     SIGN_UP_ENABLED = Setting(boolean, True, "register answers 403 when this is off.")

@@ -186,6 +186,8 @@ class RegisterSerializer(Confidential, serializers.ModelSerializer):
     @sensitive_variables("attrs", "password")
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = {name: value for name, value in attrs.items() if value not in (None, "")}
+        if IDENTIFIER in attrs:  # Not every manager does this, and sign-in would not find the account.
+            attrs[IDENTIFIER] = identifiers.as_stored(attrs[IDENTIFIER])
         user = self._unsaved(attrs)
         try:
             validate_password(attrs["password"], user=user)

@@ -104,7 +104,7 @@ def _pattern_faults(setting: str, pattern: str, matches: patterns.Matches, harm:
         source = domains.suffix_source()
         yield messages.TRUSTS_A_SUFFIX(setting=setting, origin=pattern, source=source, harm=harm)
     elif other_site:
-        yield messages.UNESCAPED_DOT(setting=setting, pattern=pattern, origin=other_site, harm=harm)
+        yield messages.PATTERN_TOO_WIDE(setting=setting, pattern=pattern, origin=other_site, harm=harm)
 
 
 def _url_faults() -> Iterator[checks.CheckMessage]:

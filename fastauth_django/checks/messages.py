@@ -214,7 +214,8 @@ CORS_ORIGIN_NOT_TRUSTED = Message(
     "W025",
     'CSRF_PROTECTION is "token" and CORS_ORIGINS has {origin!r}, but CSRF_TRUSTED_ORIGINS does not: Django\'s check '
     "refuses every refresh, sign-out and unsafe request from its pages.",
-    'Add it to CSRF_TRUSTED_ORIGINS, or use CSRF_PROTECTION "origin", which trusts CORS_ORIGINS.',
+    'Add it to CSRF_TRUSTED_ORIGINS (for a pattern as "https://*.example.com"), or use CSRF_PROTECTION "origin", which '
+    "trusts CORS_ORIGINS.",
 )
 
 # --- CORS ----------------------------------------------------------------------------------------------------------
@@ -268,11 +269,11 @@ CORS_NOT_TRUSTED = Message(
     "app refuses every sign-in, refresh and unsafe request from them.",
     "Name it in FASTAUTH['CORS_ORIGINS'], which does both and takes patterns, or in CSRF_TRUSTED_ORIGINS.",
 )
-UNESCAPED_DOT = Message(
+PATTERN_TOO_WIDE = Message(
     "W059",
-    "{setting} has the pattern {pattern!r}, in which a dot stands for any character: it also allows {origin!r}. Anyone "
-    "can register such a name, and its pages can {harm}.",
-    r"Write \. for a dot.",
+    "{setting} has the pattern {pattern!r}, which also allows {origin!r}. Anyone can register such a name, and its "
+    "pages can {harm}.",
+    r"Write \. for a dot, and let \. or // stand in front of your domain.",
 )
 CORS_URLS_LEFT_OUT = Message(
     "W060",

@@ -17,6 +17,7 @@ Matches: TypeAlias = Callable[[str], object]
 ANY_SITE = "any-site.invalid"
 GROUP = re.compile(r"(?<!\\)\((?:\?:|\?P<\w+>)?((?:\\.|\[[^\]]*\]|[^()\\\[])*)\)")
 TOKEN = re.compile(r"(?P<one>\\.|\[\^?.[^\]]*\]|.)(?P<more>[*+?]|\{(?P<count>\d+)[^}]*\})?\??")
+WEB_ORIGIN = re.compile(r"(https?://)([^:]+)(:\d+)?")
 #: What stands for a class of characters: the first that is in it.
 LETTERS = "a1-x0"
 MOST = 50
@@ -38,8 +39,11 @@ def _alternatives(pattern: str) -> Iterator[str]:
     if group is None:
         yield from pattern.split("|")
         return
+    before, after = pattern[: group.start()], pattern[group.end() :]
     for alternative in group[1].split("|"):
-        yield from _alternatives(pattern[: group.start()] + alternative + pattern[group.end() :])
+        yield from _alternatives(before + alternative + after)
+    if after.startswith(("?", "*")):
+        yield from _alternatives(before + after[1:])
 
 
 def _literal(pattern: str) -> str:
@@ -69,9 +73,13 @@ def allows_every_site(origins: list[str], matches: Matches) -> bool:
 
     To an extension's origin, ``moz-extension://<uuid>``, nobody can add anything.
     """
-    origins = [origin for origin in origins if origin.startswith("http")]
-    at_the_end = (re.sub(r":\d+$", "", origin) + f".{ANY_SITE}" for origin in origins)
-    return any(map(matches, [f"https://{ANY_SITE}", *at_the_end]))
+    probes = [f"https://{ANY_SITE}"]
+    for origin in origins:
+        parts = WEB_ORIGIN.fullmatch(origin)
+        if parts:
+            scheme, host, port = parts.groups("")
+            probes += [f"{scheme}{ANY_SITE}{port}", f"{scheme}{host}.{ANY_SITE}", f"{scheme}{host}.{ANY_SITE}{port}"]
+    return any(map(matches, probes))
 
 
 def allows_strangers(matches: Matches) -> bool:
@@ -80,12 +88,11 @@ def allows_strangers(matches: Matches) -> bool:
 
 
 def other_site(origins: list[str], matches: Matches) -> str | None:
-    """An origin that only an unescaped dot lets in, and that is not below the domain: ``https://appxexample.com``."""
+    """An origin below another domain that an unescaped dot lets in, or a domain without a bound in front of it."""
     for origin in origins:
         scheme, _separator, host = origin.partition("://")
         site, suffix = domains.site_of(host)
-        for dot in re.finditer(r"\.", host):
-            other = f"{host[: dot.start()]}x{host[dot.end() :]}"
+        for other in [f"x{host}", *(f"{host[: dot.start()]}x{host[dot.end() :]}" for dot in re.finditer(r"\.", host))]:
             other_site, other_suffix = domains.site_of(other)
             # Where the dot stands in front of "com", nobody can register the name.
             if other_suffix == suffix and other_site != site and matches(f"{scheme}://{other}"):

@@ -613,6 +613,23 @@ CORS_RULES = [
         *pattern(r"https://[a-z0-9-]+\.vercel\.app", r"https://shop-[a-z0-9-]+-team\.vercel\.app"),
     ),
     Case("W059", "before the domain", *pattern(r"https://.*.example\.com", r"https://.*\.example\.com")),
+    *(
+        Case("E024", f"no bound: {bad}", *pattern(bad, good))
+        for bad, good in [
+            (r"https://example\.com(:\d+)?.*", r"https://example\.com(:\d+)?"),
+            (r"http://.*:3000", r"http://.*\.example\.com:3000"),
+            (r"https://.*:\d+", r"https://[a-z]+\.example\.com:\d+"),
+        ]
+    ),
+    *(
+        Case("W059", f"nothing in front: {bad}", *pattern(bad, good))
+        for bad, good in [
+            (r"https://.*example\.com", r"https://(.*\.)?example\.com"),
+            (r"https://[^/]+example\.com", r"https://[^/]+\.example\.com"),
+            (r"https://[a-z0-9-]*example\.com", r"https://[a-z0-9-]*\.example\.com"),
+            (r".*example\.com", r"https://example\.com"),
+        ]
+    ),
     Case("W059", "before the port", *pattern(r"https://a.example\.com:\d+", r"https://a\.example.com:\d{4}")),
     Case("W059", "in one of several", *pattern(r"https://(?:a\.|b.)example\.com", r"https://(?:a|b)\.example\.com")),
     Case("W059", "an address", *pattern(r"https://a.example\.com", r"http://127.0.0.1:\d+")),

@@ -591,3 +591,12 @@ def test_sign_up_records_the_device(browser):
     assert sets_cookies(response)
     assert (session.ip_address, session.user_agent) == ("192.0.2.7", "Navigator/4.0")
     assert session.remember is False
+
+
+def test_whoever_signed_up_with_letters_of_another_width_signs_in_with_them(browser):
+    """Sign-in reads names in one form (NFKC). A manager that stores what it gets would make an account nobody finds."""
+    data = {**sign_up_data("grace"), IDENTIFIER: identifier_for("grace").replace("@e", "@\uff45")}
+
+    assert browser.post("/auth/register", data, format="json").status_code == 201
+    sign_in = {IDENTIFIER: data[IDENTIFIER], "password": data["password"]}
+    assert browser.post("/auth/login", sign_in, format="json").status_code == 200
