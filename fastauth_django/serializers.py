@@ -185,9 +185,12 @@ class RegisterSerializer(Confidential, serializers.ModelSerializer):
 
     @sensitive_variables("attrs", "password")
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        attrs = {name: value for name, value in attrs.items() if value not in (None, "")}
-        if IDENTIFIER in attrs:  # Not every manager does this, and sign-in would not find the account.
-            attrs[IDENTIFIER] = identifiers.as_stored(attrs[IDENTIFIER])
+        attrs = {
+            # Not every manager stores a name in this form, and sign-in would not find the account.
+            name: identifiers.as_stored(value) if name == IDENTIFIER else value
+            for name, value in attrs.items()
+            if value not in (None, "")
+        }
         user = self._unsaved(attrs)
         try:
             validate_password(attrs["password"], user=user)
