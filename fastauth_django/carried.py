@@ -44,7 +44,7 @@ def access_cookie_tokens(request: HttpRequest) -> list[AccessToken]:
 
 
 @sensitive_variables()
-def bearer_tokens(request: HttpRequest) -> list[SessionToken]:
+def bearer_tokens(request: HttpRequest) -> list[AccessToken]:
     """The access token in the header, if its signature is good."""
     authentication = BearerAuthentication()
     header = authentication.get_header(request)
@@ -52,7 +52,7 @@ def bearer_tokens(request: HttpRequest) -> list[SessionToken]:
         raw_token = authentication.get_raw_token(header) if header else None
     except AuthenticationFailed:
         return []
-    return [*read_all(AccessToken, [raw_token] if raw_token else [])]
+    return read_all(AccessToken, [raw_token] if raw_token else [])
 
 
 def access_values(request: HttpRequest) -> list[str]:

@@ -186,7 +186,8 @@ class RegisterSerializer(Confidential, serializers.ModelSerializer):
     @sensitive_variables("attrs", "password")
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = {
-            # Not every manager stores a name in this form, and sign-in would not find the account.
+            # Not every manager stores a name in this form, and sign-in would not find the account. A full-width twin of
+            # another's name would fail in the database.
             name: identifiers.as_stored(value) if name == IDENTIFIER else value
             for name, value in attrs.items()
             if value not in (None, "")
@@ -228,11 +229,8 @@ class RegisterSerializer(Confidential, serializers.ModelSerializer):
                     value = identifiers.to_python(field, value)
                 except DjangoValidationError as error:
                     raise serializers.ValidationError({field.name: error.messages}) from error
-            # Else a full-width twin of a name would pass here and fail in the database.
             if field.name == UserModel.get_email_field_name():
                 value = BaseUserManager.normalize_email(value)
-            if field.name == IDENTIFIER:
-                value = identifiers.as_stored(value)
             setattr(user, field.name, value)
         return user
 

@@ -365,16 +365,17 @@ class RefreshView(TokenInBodyView):
             return super().handle_exception(exc)
         remember_refusal(self.request, exc)
         response = super().handle_exception(exc)
+        if self.delivery == "json":
+            return response
         # The refusal is final. If the cookies stayed, the browser would come back with them again and again. The access
         # cookie of a bound session stays, because the browser renews it. If the browser has signed in meanwhile, this
         # answer may come after that one's, and would clear the cookies that it has set, if those have today's names.
+        if isinstance(exc, DeviceProofRequired):
+            clear_refresh_cookie_of(exc.session, self.request, response)
+            return response
         refused = self.refused_sessions()
-        signed_in_meanwhile = isinstance(exc, SessionReplaced) and sessions_in_former(self.request) <= {*refused}
-        if self.delivery == "cookie" and not signed_in_meanwhile:
-            if isinstance(exc, DeviceProofRequired):
-                clear_refresh_cookie_of(exc.session, self.request, response)
-            else:
-                clear_cookies_of(refused, self.request, response)
+        if not isinstance(exc, SessionReplaced) or sessions_in_former(self.request).difference(refused):
+            clear_cookies_of(refused, self.request, response)
         return response
 
 

@@ -53,6 +53,14 @@ def profile(request):
     profile.close()
 
 
+@pytest.fixture(scope="module")
+def allowing(chromium):
+    """Third-party cookies are allowed, which is best for the attacker."""
+    profile = chromium.profile_with({"cookie_controls_mode": 0})
+    yield profile
+    profile.close()
+
+
 @pytest.fixture
 def open_profile(chromium):
     """More cookie jars, for other people or other settings of the browser."""

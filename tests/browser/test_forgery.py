@@ -23,13 +23,6 @@ ATTACKERS = {"another-site": "evil.test", "sibling": "blog.example.test"}
 NEW_PASSWORD = "chosen by the attacker 9"
 
 
-@pytest.fixture(scope="module")
-def allowing(chromium):
-    profile = chromium.profile_with({"cookie_controls_mode": 0})
-    yield profile
-    profile.close()
-
-
 @pytest.fixture
 def profile(allowing):
     yield allowing

@@ -24,14 +24,6 @@ def proxied(servers):
     return servers.get(MIDDLEWARE=RENAMING, FASTAUTH={"COOKIE_SAMESITE": "none", "COOKIE_PARTITIONED": False})
 
 
-@pytest.fixture(scope="module")
-def allowing(chromium):
-    """Third-party cookies are allowed, which is best for the attacker."""
-    profile = chromium.profile_with({"cookie_controls_mode": 0})
-    yield profile
-    profile.close()
-
-
 @pytest.fixture
 def profile(allowing):
     yield allowing
