@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from typing import Any
 
@@ -29,6 +30,8 @@ def as_stored(identifier: Any) -> Any:
 def value_of(typed: str) -> Any:
     """The Python value of an identifier that somebody typed. Raises ``ValidationError`` for one that no account has."""
     field = _own_field(get_user_model()._meta.get_field(get_user_model().USERNAME_FIELD))
+    if isinstance(field, models.IntegerField):
+        typed = re.sub(r"\.0*\s*$", "", typed)  # REST framework reads it so at sign-up.
     value = to_python(field, typed)
     if not isinstance(field, models.CharField | models.TextField):
         # A number that is too large, or no address, would be the database's error. A text that is too long is none,

@@ -18,6 +18,7 @@ from ..conf import conf
 from ..csrf import is_trusted_origin
 from ..device_views import DeviceView
 from . import domains, messages, patterns, project
+from .places import PLAIN, Place
 
 #: Django's middleware that may answer before the view does, or replace the view's answer.
 ANSWERING = (CommonMiddleware, FetchFromCacheMiddleware)
@@ -111,20 +112,26 @@ def _url_faults() -> Iterator[checks.CheckMessage]:
     """URLs of this app for which django-cors-headers, whose setting counts for our origins too, does nothing."""
     from corsheaders.conf import conf as cors
 
-    script_name = (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/")
     for regex in _compiled([cors.CORS_URLS_REGEX]):
         left_out: dict[type, list[str]] = {}
         reached: set[type] = set()
         for route in project.auth_routes():
-            path = route.place.text.removeprefix(script_name)
             if issubclass(route.view, DeviceView):
                 continue  # The browser itself calls these.
-            if not route.place.is_whole or regex.match(path):
+            if _may_match(regex, route.place):
                 reached.add(route.view)
-            left_out.setdefault(route.view, []).append(path.rstrip("/"))
+            left_out.setdefault(route.view, []).append(route.place.shown.rstrip("/"))
         urls = dict.fromkeys(url for view, found in left_out.items() if view not in reached for url in found)
         if urls:
             yield messages.CORS_URLS_LEFT_OUT(urls=", ".join(urls))
+
+
+def _may_match(regex: re.Pattern[str], place: Place) -> bool:
+    """Whether ``regex`` matches a URL of ``place``, or where that has variables, begins with what may be one."""
+    if place.is_exact:
+        return regex.match(place.shown.removeprefix(project.script_name())) is not None
+    beginning = PLAIN.match(regex.pattern.removeprefix("^"))[0].rpartition("/")[0]
+    return "|" in regex.pattern or place.is_below(f"{project.script_name()}{beginning}/") is not False
 
 
 def _listed(value: object, kind: type[T]) -> list[T]:

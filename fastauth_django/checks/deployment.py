@@ -14,6 +14,9 @@ from ..views import RegisterView
 from . import domains, messages, project
 from .cookies import is_host_only, path_keys
 
+#: Of packages that need not be installed.
+PEERS_VIEWS = {"dj_rest_auth.views.LoginView", "dj_rest_auth.registration.views.RegisterView", "knox.views.LoginView"}
+
 
 def faults() -> Iterator[checks.CheckMessage]:
     yield from _unchecked_suffixes()
@@ -28,16 +31,18 @@ def faults() -> Iterator[checks.CheckMessage]:
 
 def _migration_faults() -> Iterator[checks.CheckMessage]:
     """What a migration from simplejwt or from REST framework's tokens needs for a while."""
-    left = [route.view for route in project.routes() or [] if _gives_out_tokens(route.view)]
+    left = [route.view for route in project.routes() or [] if _signs_in_beside(route.view)]
     if left and project.auth_routes():
         yield messages.TOKEN_VIEWS_LEFT(views=project.names_of(left))
     if conf.ACCEPT_TOKENS_WITHOUT_SESSION:
         yield messages.WITHOUT_SESSION_LEFT()
 
 
-def _gives_out_tokens(view: type) -> bool:
-    return issubclass(view, (TokenViewBase, ObtainAuthToken)) and not issubclass(
-        view, (TokenVerifyView, TokenBlacklistView)
+def _signs_in_beside(view: type) -> bool:
+    if issubclass(view, (TokenVerifyView, TokenBlacklistView)):
+        return False
+    return issubclass(view, (TokenViewBase, ObtainAuthToken)) or not PEERS_VIEWS.isdisjoint(
+        map(project.name_of, view.__mro__)
     )
 
 

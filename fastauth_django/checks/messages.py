@@ -489,6 +489,12 @@ ACCESS_PATH = Message(
     'Use a path that all URLs that need the cookie are below, or "/". If a proxy takes a prefix off the URLs, set '
     "FORCE_SCRIPT_NAME to it.",
 )
+PATH_OF_ONE_VALUE = Message(
+    "W062",
+    "A cookie has the path {path!r}, and whether browsers send it to {urls} depends on the variable part of the URL: "
+    "wherever that is another, nobody stays signed in.",
+    'Set COOKIE_PATH_ACCESS and COOKIE_PATH_REFRESH to a path without the variable, such as "/".',
+)
 URLS_NOT_INCLUDED = Message(
     "W021",
     "No URL leads to a view of this app: nobody can sign in, refresh or sign out.",
@@ -497,8 +503,8 @@ URLS_NOT_INCLUDED = Message(
 
 TOKEN_VIEWS_LEFT = Message(
     "W052",
-    "The URLconf has {views}, which give out tokens without a session: nobody can revoke them, and this app does not "
-    "limit the passwords that are tried there.",
+    "The URLconf has {views}, which sign people in beside this app: it neither lists nor ends what begins there, and "
+    "does not limit the passwords that are tried there.",
     "Remove the URLs when no client uses them any more.",
     deploy=True,
 )

@@ -13,7 +13,6 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_resolver
-from django.urls.resolvers import LocalePrefixPattern, RegexPattern, RoutePattern
 from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
@@ -25,34 +24,7 @@ from rest_framework_simplejwt.views import TokenViewBase
 from ..authentication import CookieJWTAuthentication, CookieJWTStatelessUserAuthentication
 from ..conf import conf
 from ..views import AuthView
-
-
-@dataclass(frozen=True)
-class Place:
-    """The text of a URL up to its first variable, regular expression or language (then ``is_whole`` is False)."""
-
-    text: str
-    is_whole: bool = True
-
-    def below(self, pattern: RoutePattern | RegexPattern | LocalePrefixPattern) -> Place:
-        """The place of ``pattern`` inside this one."""
-        if not self.is_whole or isinstance(pattern, LocalePrefixPattern):
-            return Place(self.text, is_whole=False)
-        if isinstance(pattern, RegexPattern):
-            regex = re.sub(r"(\$|\\Z)$", "", str(pattern).removeprefix("^"))
-            if re.fullmatch(r"[\w/~-]*", regex):
-                return Place(self.text + regex)
-            # A quantifier after the plain characters may make the last of them optional.
-            plain = re.match(r"[\w/~-]*(?=[\w/~-])", "" if "|" in regex else regex)
-            return Place(self.text + (plain[0] if plain else ""), is_whole=False)
-        literal, variable, _rest = str(pattern).partition("<")
-        return Place(self.text + literal, is_whole=not variable)
-
-    def gets_cookie_of(self, path: str) -> bool:
-        """Whether a browser may send a cookie of ``path`` here (RFC 6265, section 5.1.4)."""
-        if not self.is_whole and path.startswith(self.text):
-            return True
-        return self.text == path or self.text.startswith(path if path.endswith("/") else f"{path}/")
+from .places import Place
 
 
 @dataclass(frozen=True)
@@ -79,11 +51,16 @@ def routes() -> list[Route] | None:
     """Every URL of a view class, or None if no URLconf can be loaded, which Django itself reports."""
     if not getattr(django_settings, "ROOT_URLCONF", None):
         return None
-    start = Place((django_settings.FORCE_SCRIPT_NAME or "").rstrip("/") + "/")
+    start = f"{script_name()}/"
     try:
-        return list(_walk(get_resolver().url_patterns, start))
+        return list(_walk(get_resolver().url_patterns, Place(start, re.escape(start))))
     except Exception:  # A URLconf imports all views of a project, and any of them may raise anything.
         return None
+
+
+def script_name() -> str:
+    """What a proxy takes off the URLs before they reach the URLconf."""
+    return (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/")
 
 
 def _walk(patterns: Iterable[URLPattern | URLResolver], above: Place) -> Iterator[Route]:

@@ -34,15 +34,19 @@ def _path_faults(routes: list[project.Route]) -> Iterator[checks.CheckMessage]:
         (messages.REFRESH_PATH, conf.COOKIE_PATH_REFRESH, to_refresh),
         (messages.ACCESS_PATH, conf.COOKIE_PATH_ACCESS, to_use),
     ]:
-        not_reached = _not_reached(needing, path) if PATH.fullmatch(path) else []
-        if not_reached:
-            yield message(path=path, urls=", ".join(not_reached))
+        reached = _reached(needing, path) if PATH.fullmatch(path) else {}
+        never = [url for url, is_reached in reached.items() if is_reached is False]
+        depending = [url for url, is_reached in reached.items() if is_reached is None]
+        if never:
+            yield message(path=path, urls=", ".join(never))
+        elif depending:
+            yield messages.PATH_OF_ONE_VALUE(path=path, urls=", ".join(depending))
 
 
-def _not_reached(routes: list[project.Route], cookie_path: str) -> list[str]:
-    """The URLs to which browsers send no cookie of ``cookie_path``. A trailing slash makes no other URL."""
-    reached: dict[str, bool] = {}
+def _reached(routes: list[project.Route], cookie_path: str) -> dict[str, bool | None]:
+    """Whether browsers send a cookie of ``cookie_path`` to the URLs. A trailing slash makes no other URL."""
+    reached: dict[str, bool | None] = {}
     for route in routes:
-        url = route.place.text.rstrip("/") + ("" if route.place.is_whole else "/…")
-        reached[url] = reached.get(url, False) or route.place.gets_cookie_of(cookie_path)
-    return [url for url, is_reached in reached.items() if not is_reached]
+        url = route.place.shown.rstrip("/")
+        reached[url] = reached.get(url) or route.place.is_below(cookie_path)
+    return reached

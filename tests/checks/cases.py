@@ -648,6 +648,20 @@ CORS_RULES = [
     ),
     Case(
         "W060",
+        "beside a variable",
+        {
+            "CORS_URLS_REGEX": r"^/api/.*$",
+            **urls(path("v<int:version>/", include("fastauth_django.urls"))),
+            **WITH_ORIGIN,
+        },
+        {
+            "CORS_URLS_REGEX": r"^/v\d/.*$",
+            **urls(path("v<int:version>/", include("fastauth_django.urls"))),
+            **WITH_ORIGIN,
+        },
+    ),
+    Case(
+        "W060",
         "one route",
         {"CORS_URLS_REGEX": re.compile("/auth/(?!refresh)"), **WITH_ORIGIN},
         {"CORS_URLS_REGEX": re.compile("/auth/(?!device)"), **WITH_ORIGIN},
@@ -1057,25 +1071,64 @@ URLS = [
         "E036",
         "a pattern below",
         {**urls(re_path(r"^v1/(?P<tenant>\w+)/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
-        {**urls(re_path(r"^(?P<tenant>\w+)/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+        {**urls(re_path(r"^auth/(?P<tenant>\w+)/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
     ),
     Case(
         "E036",
         "a variable below",
         {**urls(path("v1/<tenant>/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
-        {**urls(path("<tenant>/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+        {**urls(path("auth/<tenant>/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+    ),
+    Case(
+        "E036",
+        "a variable that cannot be the path's name",
+        {**urls(path("v<int:version>/auth/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+        {**urls(path("v<int:version>/auth/", include("fastauth_django.urls"))), **fastauth(COOKIE_PATH_REFRESH="/")},
+    ),
+    Case(
+        "E036",
+        "below a language",
+        {**urls(*i18n_patterns(project.AUTH)), **SCOPED_REFRESH},
+        {**urls(*i18n_patterns(path("", project.Page.as_view())), project.AUTH), **SCOPED_REFRESH},
+    ),
+    Case(
+        "W062",
+        "one tenant of many",
+        {**urls(path("<slug:tenant>/auth/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+        {**urls(path("auth/<slug:tenant>/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
+    ),
+    Case(
+        "W062",
+        "one language of many",
+        {**urls(*i18n_patterns(project.AUTH)), **fastauth(COOKIE_PATH_REFRESH="/en/auth")},
+        {**urls(*i18n_patterns(project.AUTH)), **fastauth(COOKIE_PATH_REFRESH="/")},
+    ),
+    Case(
+        "W062",
+        "the default language",
+        {**urls(*i18n_patterns(project.AUTH, prefix_default_language=False)), **SCOPED_REFRESH},
+        {
+            **urls(*i18n_patterns(project.AUTH, prefix_default_language=False)),
+            **fastauth(COOKIE_PATH_REFRESH="/"),
+        },
+    ),
+    Case(
+        "W062",
+        "a place that nobody can read",
+        {**urls(re_path(r"^v1/x|auth/$", views.RefreshView.as_view())), **SCOPED_REFRESH},
+        {**urls(re_path(r"^auth/(x|y)/?$", views.RefreshView.as_view())), **SCOPED_REFRESH},
     ),
     Case(
         "E036",
         "a slash that is optional",
         {**urls(re_path(r"^v1/refresh/?$", views.RefreshView.as_view())), **SCOPED_REFRESH},
-        {**urls(re_path(r"^v1/x|auth/$", views.RefreshView.as_view())), **SCOPED_REFRESH},
+        {**urls(re_path(r"^auth/refresh/?$", views.RefreshView.as_view())), **SCOPED_REFRESH},
     ),
     Case(
         "E036",
         "a language beside it",
         {**urls(*i18n_patterns(project.AUTH), path("v1/", include("fastauth_django.urls"))), **SCOPED_REFRESH},
-        {**urls(*i18n_patterns(project.AUTH)), **SCOPED_REFRESH},
+        {**urls(project.AUTH), **SCOPED_REFRESH},
     ),
     Case(
         "W004",
@@ -1396,6 +1449,12 @@ VIEWS = [
         "REST framework's",
         {**urls(project.AUTH, path("token", obtain_auth_token)), **SETTLED},
         {**urls(project.AUTH), **SETTLED},
+    ),
+    Case(
+        "W052",
+        "one made of dj-rest-auth's",
+        {**urls(project.AUTH, path("token", type("OwnLogin", (project.PEERS_LOGIN,), {}).as_view())), **SETTLED},
+        {**urls(project.AUTH, path("token", project.Page.as_view())), **SETTLED},
     ),
     Case("W053", "left on", fastauth(**DECIDED, ACCEPT_TOKENS_WITHOUT_SESSION=True), SETTLED),
 ]

@@ -268,3 +268,7 @@ class OwnAuthCookieMiddleware(AuthCookieMiddleware):
 
 def function_middleware(get_response):
     return get_response
+
+
+#: Stands in for dj-rest-auth's, which not everybody who runs the tests has.
+PEERS_LOGIN = type("LoginView", (Page,), {"__module__": "dj_rest_auth.views"})

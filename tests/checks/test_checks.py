@@ -1,5 +1,6 @@
 """The checks as a whole: their reference, the suggestions they make, when they run, and where they are silent."""
 
+import importlib.util
 import subprocess
 import sys
 from datetime import timedelta
@@ -15,7 +16,7 @@ from django.db import IntegrityError, connection, models
 from django.test import override_settings
 from django.urls import path
 
-from fastauth_django.checks import REFERENCE, domains
+from fastauth_django.checks import REFERENCE, deployment, domains
 from fastauth_django.checks.messages import Message
 from fastauth_django.models import AuthSession
 from fastauth_django.views import LoginView
@@ -46,6 +47,7 @@ from tests.checks.cases import (
     without_app,
 )
 from tests.checks.running import PRODUCTION, fastauth, found, ids, json_fastauth, without
+from tests.missing import need
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -207,6 +209,14 @@ def test_example_project_passes_with_deploy():
         env={**production, "PYTHONPATH": str(DOCS.parent), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert "fastauth_django." not in checked.stdout + checked.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(deployment.PEERS_VIEWS))
+def test_peers_still_call_their_sign_in_views_so(name):
+    module, _dot, view = name.rpartition(".")
+    need(module)
+    assert f"\nclass {view}(" in Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8")
 
 
 # --- When they run -------------------------------------------------------------------------------------------------
