@@ -134,3 +134,6 @@ def _former_cookie_faults() -> Iterator[checks.CheckMessage]:
             yield messages.FORMER_IS_TODAYS(name=former.name)
         if former.read_until and not former.is_in_use:
             yield messages.FORMER_READ_NO_MORE(name=former.name, date=former.read_until)
+    in_use = {former.token: former.name for former in conf.COOKIE_FORMER if former.is_in_use}
+    if "access" in in_use and "refresh" not in in_use:
+        yield messages.FORMER_WITHOUT_REFRESH(name=in_use["access"])

@@ -31,7 +31,10 @@ T = TypeVar("T")
 def faults() -> Iterator[checks.CheckMessage]:
     for origin in conf.CORS_ORIGINS:
         if isinstance(origin, re.Pattern):
-            if project.delivers_cookies():
+            fault = patterns.fault(origin.pattern, origin.fullmatch)
+            if fault is not None:
+                yield messages.NOT_AN_ORIGIN(origin=origin.pattern, reason=fault)
+            elif project.delivers_cookies():
                 harm = READ if conf.CSRF_PROTECTION == "token" else ACT
                 yield from _pattern_faults("CORS_ORIGINS", origin.pattern, origin.fullmatch, harm)
             continue

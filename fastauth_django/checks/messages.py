@@ -165,6 +165,12 @@ FORMER_READ_NO_MORE = Message(
     "COOKIE_FORMER has {name!r} with read_until {date}, which has passed: the cookie is only cleared, not read.",
     "Remove read_until. Once the last refresh token of before has expired, remove the entry.",
 )
+FORMER_WITHOUT_REFRESH = Message(
+    "W063",
+    "COOKIE_FORMER has read_until for the access cookie {name!r} and for no refresh cookie: a former access cookie "
+    "alone signs nobody in, so the new names sign everybody out.",
+    "Add the former refresh cookie, with 'token': 'refresh' and read_until.",
+)
 
 # --- CSRF ----------------------------------------------------------------------------------------------------------
 
@@ -271,9 +277,9 @@ CORS_NOT_TRUSTED = Message(
 )
 PATTERN_TOO_WIDE = Message(
     "W059",
-    "{setting} has the pattern {pattern!r}, which also allows {origin!r}. Anyone can register such a name, and its "
+    "{setting} has the pattern {pattern!r}, which also allows {origin!r}. Anyone can have such a name, and its "
     "pages can {harm}.",
-    r"Write \. for a dot, and let \. or // stand in front of your domain.",
+    r"Write \. for a dot, and let \. or // stand in front of your domain. Name a Chrome extension by its whole ID.",
 )
 CORS_URLS_LEFT_OUT = Message(
     "W060",

@@ -15,8 +15,10 @@ from . import domains
 Matches: TypeAlias = Callable[[str], object]
 
 ANY_SITE = "any-site.invalid"
+ANY_EXTENSION = f"chrome-extension://{'p' * 32}"
 GROUP = re.compile(r"(?<!\\)\((?:\?:|\?P<\w+>)?((?:\\.|\[[^\]]*\]|[^()\\\[])*)\)")
 TOKEN = re.compile(r"(?P<one>\\.|\[\^?.[^\]]*\]|.)(?P<more>[*+?]|\{(?P<count>\d+)[^}]*\})?\??")
+OPTIONAL = re.compile(r"(\\.|\[\^?.[^\]]*\]|.)[?*]")
 WEB_ORIGIN = re.compile(r"(https?://)([^:]+)(:\d+)?")
 #: What stands for a class of characters: the first that is in it.
 LETTERS = "a1-x0"
@@ -27,6 +29,20 @@ def examples(pattern: str, matches: Matches) -> list[str]:
     """Origins of browsers that ``pattern`` matches, one for each of its alternatives."""
     found = dict.fromkeys(map(_literal, islice(_alternatives(pattern), MOST)))
     return [origin for origin in map(_with_scheme, found) if matches(origin) and domains.origin_fault(origin) is None]
+
+
+def fault(pattern: str, matches: Matches) -> str | None:
+    """Why ``pattern`` matches no origin of a browser, or None if it may: the fault of each text that it matches."""
+    texts = [
+        _literal(each) for every in islice(_alternatives(pattern), MOST) for each in (every, OPTIONAL.sub("", every))
+    ]
+    faults = [
+        domains.origin_fault(text)
+        for each in texts
+        for text in (each, each.lower(), _with_scheme(each))
+        if matches(text)
+    ]
+    return faults[0] if faults and None not in faults else None
 
 
 def _with_scheme(text: str) -> str:
@@ -88,9 +104,14 @@ def allows_strangers(matches: Matches) -> bool:
 
 
 def other_site(origins: list[str], matches: Matches) -> str | None:
-    """An origin below another domain that an unescaped dot lets in, or a domain without a bound in front of it."""
+    """An origin below another domain that an unescaped dot lets in, or a domain without a bound in front of it.
+
+    Or one of another Chrome extension. Those of Firefox have another ID in each browser, which only a pattern matches.
+    """
     for origin in origins:
         scheme, _separator, host = origin.partition("://")
+        if scheme == "chrome-extension" and matches(ANY_EXTENSION):
+            return ANY_EXTENSION
         site, suffix = domains.site_of(host)
         for other in [f"x{host}", *(f"{host[: dot.start()]}x{host[dot.end() :]}" for dot in re.finditer(r"\.", host))]:
             other_site, other_suffix = domains.site_of(other)

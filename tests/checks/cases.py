@@ -178,6 +178,8 @@ TYPES = [
     ),
 ]
 
+OLD_ACCESS = {"name": "old", "token": "access", "read_until": date.max}
+
 COOKIES = [
     Case(
         "E005",
@@ -376,6 +378,12 @@ COOKIES = [
         fastauth(COOKIE_FORMER=[{"name": "old", "token": "refresh", "read_until": date(2020, 1, 1)}]),
         fastauth(COOKIE_FORMER=[{"name": "old", "token": "refresh", "read_until": date.max}]),
     ),
+    Case(
+        "W063",
+        "the access cookie alone",
+        fastauth(COOKIE_FORMER=[OLD_ACCESS]),
+        fastauth(COOKIE_FORMER=[OLD_ACCESS, {**OLD_ACCESS, "name": "old_refresh", "token": "refresh"}]),
+    ),
 ]
 
 ACROSS_SITES = {"COOKIE_SAMESITE": "none"}
@@ -554,6 +562,14 @@ CORS_RULES = [
     Case("E023", "a pattern", *origin("https://*.example.com")),
     Case("E023", "upper case", *origin("https://App.example.com")),
     Case("E023", "the scheme's own port", *origin(f"{APP}:443", f"{APP}:8443")),
+    Case(
+        "E023",
+        "a pattern of what no browser sends",
+        *pattern(r"https://(a|b)\.example\.com/", r"https://(a|b)\.example\.com/?"),
+    ),
+    Case("E023", "a pattern in upper case", *pattern(r"https://App\.example\.com", r"(?i)https://App\.example\.com")),
+    Case("E023", "a pattern without scheme", *pattern(r"app\.example\.com", r"(https://)?app\.example\.com")),
+    Case("E023", "a pattern of the scheme's own port", *pattern(r"https://a\.app:443", r"https://a\.app(:\d+)?")),
     Case("E023", "no host", *origin("https://", "capacitor://localhost")),
     Case("E023", "a path below a shell's origin", *origin("app://./index", "app://.")),
     Case("E023", "a file", *origin("file:///index.html", "file://")),
@@ -634,6 +650,11 @@ CORS_RULES = [
     Case("W059", "in one of several", *pattern(r"https://(?:a\.|b.)example\.com", r"https://(?:a|b)\.example\.com")),
     Case("W059", "an address", *pattern(r"https://a.example\.com", r"http://127.0.0.1:\d+")),
     Case("W059", "below the own domain", *pattern(r"https://\d.example\.com", r"https://\d{3}.pr\.example\.com")),
+    Case(
+        "W059",
+        "any Chrome extension",
+        *pattern("chrome-extension://[a-p]{32}", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"),
+    ),
     Case(
         "W059",
         "a regex",
