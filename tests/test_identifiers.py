@@ -31,6 +31,13 @@ def test_identifier_that_is_no_text_signs_in(browser, known_by_key):
     assert sign_in(browser, str(known_by_key.pk)).status_code == 200
 
 
+def test_whole_number_may_be_written_as_sign_up_takes_it(browser, known_by_key):
+    assert (
+        sign_in(browser, f"{known_by_key.pk}.0 " if isinstance(known_by_key.pk, int) else known_by_key.pk).status_code
+        == 200
+    )
+
+
 @pytest.mark.usefixtures("known_by_key")
 @pytest.mark.parametrize("name", ["nobody@example.com", "9" * 40, "-1", "1e999"])
 def test_identifier_that_the_field_cannot_hold_is_a_name_of_nobody(browser, name):

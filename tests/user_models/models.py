@@ -68,7 +68,7 @@ class IntegerIdentifier(AnyUser):
     number = models.PositiveIntegerField(unique=True)
 
     USERNAME_FIELD = "number"
-    ADA, GRACE = {"number": 4711}, {"number": "4712"}
+    ADA, GRACE = {"number": 4711}, {"number": "4712.0"}
 
     class Meta:
         swappable = SWAPPABLE
