@@ -37,6 +37,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from . import cookies, csrf, sessions
+from .accounts import validation_error
 from .authentication import CookieJWTAuthentication, challenge, refusal_of, remember_refusal
 from .caching import forbid_storing, vary_on_cookie
 from .carried import carried_session_ids, refresh_values, session_ids_of, sessions_in_former
@@ -67,7 +68,7 @@ from .exceptions import (
 )
 from .models import AuthSession, AuthSessionQuerySet, manager_annotates
 from .replicas import read_from_primary
-from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer, validation_error
+from .serializers import ChangePasswordSerializer, RefreshSerializer, SessionSerializer
 from .signals import user_signed_up
 from .throttling import count_sign_up
 from .tokens import AccessToken, IssuedTokens, RefreshToken, TokenPair

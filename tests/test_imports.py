@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "fastauth_django"
 FLOORS = [
     {"conf", "signals", "caching", "client_address", "jwk", "exceptions", "django_session", "identifiers", "replicas"},
     {"models", "tokens", "conflicts", "error_reports"},
-    {"bearer", "cookies", "csrf", "device_rules"},
+    {"bearer", "cookies", "csrf", "device_rules", "accounts"},
     {"sessions", "device_protocol", "carried"},
     {"authentication", "throttling", "delivery", "admin", "management.commands.clear_auth_sessions"},
     {"serializers", "middleware", "test", "device_sessions"},

@@ -7,7 +7,6 @@ from rest_framework.utils.model_meta import get_field_info
 from rest_framework.validators import UniqueValidator
 
 from fastauth_django import serializers
-from fastauth_django.exceptions import UserExists
 from fastauth_django.models import AuthSession
 from tests.factories import sign_up_data
 
@@ -51,30 +50,10 @@ def test_user_is_read_only():
     assert all(field.read_only for field in serializers.UserSerializer().fields.values())
 
 
-def test_key_that_people_choose_is_looked_up(account, monkeypatch):
-    """Or saving a new user under the key of another would overwrite the other's password."""
-    monkeypatch.setattr(User, "USERNAME_FIELD", User._meta.pk.name)
-
-    with pytest.raises(UserExists):
-        serializers._refuse_existing(User(pk=account.user.pk), given=[User._meta.pk.name])
-
-
-def test_key_that_the_model_makes_up_is_not_looked_up(db, django_assert_num_queries):
-    data = sign_up_data()
-    del data["password"]
-
-    with django_assert_num_queries(1):
-        serializers._refuse_existing(User(**data), given=data)
-
-
 def test_model_without_an_email_can_be_signed_up(browser, db, monkeypatch):
     monkeypatch.setattr(User, "get_email_field_name", classmethod(lambda cls: "mail"))
 
     assert browser.post("/auth/register", sign_up_data(), format="json").status_code == 201
-
-
-def test_fields_that_the_model_does_not_have_are_left_out():
-    assert serializers._present("nickname", IDENTIFIER, IDENTIFIER, "password") == [IDENTIFIER, "password"]
 
 
 def test_relation_that_is_taken_is_no_field_error(monkeypatch):

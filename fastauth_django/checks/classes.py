@@ -21,9 +21,10 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from ..accounts import never_filled, taken_by_manager
 from ..authentication import CookieJWTAuthentication
 from ..conf import conf
-from ..serializers import RegisterSerializer, never_filled, taken_by_manager
+from ..serializers import RegisterSerializer
 from ..views import RegisterView
 from . import messages, project
 

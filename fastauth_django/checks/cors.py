@@ -18,7 +18,7 @@ from ..conf import conf
 from ..csrf import is_trusted_origin
 from ..device_views import DeviceView
 from . import domains, messages, patterns, project
-from .places import PLAIN, Place
+from .places import Place
 
 #: Django's middleware that may answer before the view does, or replace the view's answer.
 ANSWERING = (CommonMiddleware, FetchFromCacheMiddleware)
@@ -133,7 +133,7 @@ def _may_match(regex: re.Pattern[str], place: Place) -> bool:
     """Whether ``regex`` matches a URL of ``place``, or where that has variables, begins with what may be one."""
     if place.is_exact:
         return regex.match(place.shown.removeprefix(project.script_name())) is not None
-    beginning = PLAIN.match(regex.pattern.removeprefix("^"))[0].rpartition("/")[0]
+    beginning = re.split(r"[^\w/~-]", regex.pattern.removeprefix("^"), maxsplit=1)[0].rpartition("/")[0]
     return "|" in regex.pattern or place.is_below(f"{project.script_name()}{beginning}/") is not False
 
 

@@ -12,7 +12,7 @@ from django.db.models import NOT_PROVIDED, Q
 from django.db.models.functions import Lower
 from django.db.models.signals import post_save, pre_save
 
-from fastauth_django import serializers
+from fastauth_django import accounts, serializers
 from fastauth_django.cookies import CookieTooLarge
 from fastauth_django.models import AuthSession
 from fastauth_django.signals import user_signed_up
@@ -175,14 +175,14 @@ def test_twin_that_the_manager_would_write_the_same_way_is_taken(browser, accoun
 @pytest.fixture
 def racing_sign_up(monkeypatch):
     """Another sign-up with the same identifier that lands between the check and the write of this one."""
-    refuse_existing = serializers._refuse_existing
+    refuse_existing = accounts.refuse_existing
 
     def lose(user, given):
         refuse_existing(user, given)
-        monkeypatch.setattr(serializers, "_refuse_existing", refuse_existing)
+        monkeypatch.setattr(accounts, "refuse_existing", refuse_existing)
         make_account("grace")
 
-    monkeypatch.setattr(serializers, "_refuse_existing", lose)
+    monkeypatch.setattr(accounts, "refuse_existing", lose)
 
 
 @pytest.mark.usefixtures("racing_sign_up")
@@ -215,12 +215,12 @@ def test_sign_up_whose_transaction_cannot_see_the_winner_is_a_409(browser, monke
 
 
 def test_name_that_the_manager_folds_is_a_409_too(browser, account, monkeypatch):
-    create_user = serializers._create_user
+    create_user = accounts._create_user
 
     def fold(fields):
         return create_user({**fields, IDENTIFIER: fields[IDENTIFIER].lower()})
 
-    monkeypatch.setattr(serializers, "_create_user", fold)
+    monkeypatch.setattr(accounts, "_create_user", fold)
 
     response = sign_up(browser, **{IDENTIFIER: identifier_for("ADA")})
 
@@ -231,7 +231,7 @@ def test_integrity_error_of_another_kind_is_not_taken_for_a_duplicate(browser, m
     def fail(fields):
         raise IntegrityError("a trigger of the project's own")
 
-    monkeypatch.setattr(serializers, "_create_user", fail)
+    monkeypatch.setattr(accounts, "_create_user", fail)
 
     with pytest.raises(IntegrityError, match="trigger"):
         sign_up(browser)
@@ -405,7 +405,7 @@ def test_value_that_a_field_of_the_model_cannot_hold_is_a_400(browser, monkeypat
 def test_relation_is_taken_as_it_is(monkeypatch):
     monkeypatch.setattr(User._meta.get_field("is_staff"), "is_relation", True)
 
-    assert serializers.RegisterSerializer._unsaved({"is_staff": "yes"}).is_staff == "yes"
+    assert accounts.unsaved({"is_staff": "yes"}).is_staff == "yes"
 
 
 class AnnotatingManager(type(User._default_manager)):
@@ -431,7 +431,7 @@ def refused_by_the_database(monkeypatch):
     def fail(fields):
         raise IntegrityError("NOT NULL constraint failed: user.is_staff")
 
-    monkeypatch.setattr(serializers, "_create_user", fail)
+    monkeypatch.setattr(accounts, "_create_user", fail)
 
 
 def test_pair_that_the_database_alone_finds_is_taken(browser, account, monkeypatch):
@@ -441,7 +441,7 @@ def test_pair_that_the_database_alone_finds_is_taken(browser, account, monkeypat
     staff = models.CheckConstraint(condition=Q(is_staff=False), name="no_staff")
     monkeypatch.setattr(User._meta, "constraints", [staff, unique])
     monkeypatch.setattr(User._meta, "unique_together", [names])
-    monkeypatch.setattr(serializers, "_refuse_existing", lambda user, given: None)
+    monkeypatch.setattr(accounts, "refuse_existing", lambda user, given: None)
     refused_by_the_database(monkeypatch)
 
     assert sign_up(browser, **{IDENTIFIER: identifier_for("ADA")}).status_code == 409
@@ -464,10 +464,10 @@ def test_field_that_must_differ_and_that_nobody_gave_is_required(account, monkey
     """It may be NULL, but the manager stores "" for it, and another account has that. 409 would be misleading."""
     User._default_manager.update(password="")
     monkeypatch.setattr(User._meta.get_field("password"), "_get_default", lambda: None)
-    monkeypatch.setattr(serializers, "_unique_names", lambda user: [["password"]])
+    monkeypatch.setattr(accounts, "_unique_names", lambda user: [["password"]])
 
     with pytest.raises(serializers.serializers.ValidationError) as refusal:
-        serializers._explain(IntegrityError(), User(**{IDENTIFIER: identifier_for("grace")}), given=[IDENTIFIER])
+        accounts._explain(IntegrityError(), User(**{IDENTIFIER: identifier_for("grace")}), given=[IDENTIFIER])
 
     assert refusal.value.detail == {"password": ["This field is required."]}
 
