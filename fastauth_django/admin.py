@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote
+from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth import get_user_model
 from django.db import router, transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -18,6 +19,28 @@ from django.utils.translation import ngettext
 
 from . import identifiers, sessions
 from .models import AuthSession
+
+#: What tells browsers apart in a User-Agent header, in this order: Edge says that it is Chrome, and Chrome that it is
+#: Safari. A client that is none of them is called by its first word.
+BROWSERS = {"Edge": "Edg", "Opera": "OPR/", "Firefox": "Firefox|FxiOS", "Chrome": "Chrome|CriOS", "Safari": "Safari"}
+SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "ChromeOS": "CrOS",
+    "Windows": "Windows",
+    "macOS": "Macintosh",
+    "Linux": "Linux",
+}
+
+
+def in_words(user_agent: str) -> str:
+    """The browser and the system that a client says it is, as "Firefox, Linux". It may say anything."""
+    found = [
+        next((name for name, words in table.items() if re.search(words, user_agent)), "")
+        for table in (BROWSERS, SYSTEMS)
+    ]
+    return ", ".join(filter(None, found)) or re.split(r"[\s/]", user_agent, maxsplit=1)[0][:40]
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -37,19 +60,49 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(states.get(self.value() or "", Q()))
 
 
+def _is_alive(session: AuthSession) -> bool:
+    return session.revoked_at is None and not session.is_expired()
+
+
 @admin.register(AuthSession)
 class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["id", "owner", "created_at", "rotated_at", "expires_at", "state", "device_bound", "ip_address"]
+    list_display = ["owner", "end_button", "device", "state", "rotated_at", "ip_address"]
+    list_display_links = ["device"]
     list_filter = [StateFilter, ("device_bound_at", admin.EmptyFieldListFilter), "revoked_reason", "remember"]
     list_select_related = ["user"]
     ordering = ["-rotated_at"]
     actions = ["end_selected_sessions"]
-    exclude = ["user", "auth_hash", "device_key"]
+    exclude = ["user", "auth_hash", "device_key", "device_cookie", "predecessor", "successor", "seen"]
 
     # Revoking a session races with its refresh, and inside a transaction a lost race could not be repeated.
     @transaction.non_atomic_requests(using=router.db_for_write(AuthSession))
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, extra_context)
+        # The button in a row of the list has the key of the session as its value.
+        ended = self._end(request, request.POST.get("end", ""))
+        return ended or super().changelist_view(request, extra_context)
+
+    @transaction.non_atomic_requests(using=router.db_for_write(AuthSession))
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        ended = self._end(request, object_id)
+        if ended is not None:
+            return ended
+        session = self.get_object(request, unquote(object_id))
+        can_end = session is not None and _is_alive(session) and self.has_change_permission(request)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "can_end": can_end})
+
+    def _end(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
+        """The answer to the button "End", if ``request`` comes of one."""
+        if "end" not in request.POST or not self.has_change_permission(request):
+            return None
+        session = self.get_object(request, unquote(object_id))
+        self.end_selected_sessions(request, AuthSession.objects.filter(pk__in=[session.pk] if session else []))
+        return HttpResponseRedirect(request.get_full_path())
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        can_end = self.has_change_permission(request)
+        return [name for name in self.list_display if can_end or name != "end_button"]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         user_model = get_user_model()
@@ -72,15 +125,21 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return text
         return format_html('<a href="{}">{}</a>', url, text)
 
+    @admin.display(description=_("device"), ordering="user_agent")
+    def device(self, session: AuthSession) -> str:
+        return in_words(session.user_agent) or "-"
+
+    @admin.display(description="")
+    def end_button(self, session: AuthSession) -> str:
+        if not _is_alive(session):
+            return ""
+        return format_html('<button class="button" name="end" value="{}">{}</button>', session.pk, _("End"))
+
     @admin.display(description=_("state"))
     def state(self, session: AuthSession) -> Any:
         if session.revoked_at is not None:
             return session.get_revoked_reason_display()
         return _("expired") if session.is_expired() else _("alive")
-
-    @admin.display(description=_("bound to a device"), boolean=True)
-    def device_bound(self, session: AuthSession) -> bool:
-        return session.is_device_bound
 
     @admin.action(description=_("End selected sessions"), permissions=["change"])
     def end_selected_sessions(self, request: HttpRequest, queryset: QuerySet[AuthSession]) -> None:
@@ -105,4 +164,9 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return not here and super().has_delete_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: AuthSession | None = None) -> list[str]:
-        return ["owner", *(field.name for field in AuthSession._meta.concrete_fields if field.name not in self.exclude)]
+        return [
+            "owner",
+            "device",
+            "state",
+            *(field.name for field in AuthSession._meta.concrete_fields if field.name not in self.exclude),
+        ]

@@ -227,6 +227,85 @@ def test_who_may_only_look_may_not_end(viewer, session):
     assert "end_selected_sessions" not in viewer.get(LIST).text
 
 
+@pytest.mark.parametrize("page", ["the list", "the session's page"])
+def test_button_ends_the_session(staff, signed_in, session, other_account, page):
+    other = Browser()
+    other.sign_in(other_account)
+    url = f"{LIST}?state=alive" if page == "the list" else page_of(session)
+    assert 'name="end"' in staff.get(url).text
+
+    response = staff.post(url, {"end": str(session.pk)}, follow=True)
+
+    assert "1 session was ended." in response.text
+    assert response.redirect_chain == [(url, 302)]
+    assert f'value="{session.pk}">End' not in response.text
+    assert revoked_reason(session) == "ended_by_staff"
+    assert signed_in.get("/private").status_code == 401
+    assert other.get("/private").status_code == 200
+
+
+def test_button_stands_beside_sessions_that_are_alive(one_of_each, staff):
+    assert re.findall('name="end" value="(.*?)"', staff.get(LIST).text) == [str(one_of_each["alive"].pk)]
+
+
+@pytest.mark.parametrize("value", ["", "x", "0" * 32, "\x00"])
+def test_button_for_no_session_ends_none(staff, session, value):
+    assert "0 sessions were ended." in staff.post(LIST, {"end": value}, follow=True).text
+    assert is_alive(session)
+
+
+def test_who_may_only_look_has_no_button(viewer, session):
+    for url in (LIST, page_of(session)):
+        assert 'name="end"' not in viewer.get(url).text
+        viewer.post(url, {"end": str(session.pk)})
+
+    assert is_alive(session)
+
+
+def test_button_of_another_site_ends_nothing(session):
+    staff = Client(enforce_csrf_checks=True)
+    staff.force_login(get_user_model()._default_manager.create_superuser(**sign_up_data("root")))
+
+    for url in (LIST, page_of(session)):
+        assert staff.post(url, {"end": str(session.pk)}).status_code == 403
+    assert is_alive(session)
+
+
+# --- Devices --------------------------------------------------------------------------------------------------------
+
+CHROMIUM = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 {}Safari/537.36"
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "words"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox, Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) " + CHROMIUM.format(""), "Chrome, Windows"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) " + CHROMIUM.format("") + " Edg/156.0", "Edge, Windows"),
+        ("Mozilla/5.0 (Linux; Android 10; K) " + CHROMIUM.format("Mobile ") + " OPR/90.0", "Opera, Android"),
+        ("Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) " + CHROMIUM.format(""), "Chrome, ChromeOS"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+            "Version/26.0 Mobile/15E148 Safari/604.1",
+            "Safari, iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/26.0 Safari/605.1.15",
+            "Safari, macOS",
+        ),
+        ("curl/8.5.0", "curl"),
+        ("my app (Android 16)", "Android"),
+        ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;"),
+        ("", "-"),
+    ],
+)
+def test_device_is_told_in_words(staff, session, user_agent, words):
+    AuthSession.objects.filter(pk=session.pk).update(user_agent=user_agent)
+
+    assert f">{words}</a>" in staff.get(LIST).text
+    assert words in staff.get(page_of(session)).text
+
+
 # --- Read-only ------------------------------------------------------------------------------------------------------
 
 
@@ -236,7 +315,7 @@ def test_page_of_a_session_shows_it_without_its_hash(staff, session):
     assert response.status_code == 200
     assert str(session.user) in response.text
     assert session.auth_hash not in response.text
-    assert not re.search(r'<(input|select|textarea)[^>]* name="(?!csrfmiddlewaretoken|q)', response.text)
+    assert not re.search(r'<(input|select|textarea)[^>]* name="(?!csrfmiddlewaretoken|q"|end")', response.text)
 
 
 def test_list_does_not_show_the_hash(staff, session):
@@ -262,7 +341,6 @@ def test_list_says_which_sessions_are_bound_to_a_device(staff, session, other_ac
     bound = staff.get(LIST, {"device_bound_at__isempty": "0"})
 
     assert listed(bound) == {session.pk}
-    assert "icon-yes" in bound.content.decode()
     assert "the key" not in staff.get(page_of(session)).content.decode()
 
 
