@@ -12,6 +12,7 @@ from tests.documentation.pages import ROOT, blocks_in, page, page_names
 TAKEN_BY = {
     "README.md": ["tests/documentation/test_quick_start.py"],
     "docs/quickstart.md": ["tests/documentation/test_quick_start.py", "tests/browser/test_documentation.py"],
+    "docs/accounts.md": ["tests/documentation/test_accounts.py"],
     "docs/deployment.md": ["tests/documentation/test_deployment.py"],
     "docs/device-binding.md": ["tests/documentation/test_device_binding.py"],
     "docs/django-views.md": ["tests/documentation/test_django_views.py"],
