@@ -36,6 +36,7 @@ RUN_BY = {
     "docs/integrations/static-client.md": "tests/integration/test_static_client.py",
     "docs/migrating/from-dj-rest-auth.md": "tests/integration/test_from_dj_rest_auth.py",
     "docs/migrating/from-fastauth.md": "tests/integration/test_from_fastauth.py",
+    "docs/migrating/from-django-sessions.md": "tests/integration/test_from_django_sessions.py",
     "docs/migrating/from-simplejwt-bearer.md": "tests/integration/test_from_simplejwt_bearer.py",
     "docs/migrating/from-simplejwt-cookies.md": "tests/integration/test_from_simplejwt_cookies.py",
 }
