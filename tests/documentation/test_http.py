@@ -42,3 +42,12 @@ def test_every_code_of_the_table_exists_and_none_is_missing():
     simplejwts = {("401", "user_not_found"), ("401", "bad_authorization_header")}
     others = {*simplejwts, ("401", "not_authenticated"), ("429", "throttled")}
     assert named == raised | others
+
+
+def test_troubleshooting_names_no_other_code():
+    answered = set(re.findall(r"^\| \d+ \| `(\w+)`", HTTP.text, re.MULTILINE))
+    rows = [row.split(" | ")[0] for row in page("docs/troubleshooting.md").text.splitlines() if row.startswith("| ")]
+    named = {code for row in rows for code in re.findall(r"`([a-z]+_[a-z_]+)`", row)}
+
+    assert named >= {"not_authenticated", "csrf_failed", "try_again"}
+    assert named <= answered | {"force_login"}
