@@ -29,7 +29,8 @@ copyright = f"2026, {author}"
 release = fastauth_django.__version__
 version = release
 
-extensions = ["myst_parser", "reference", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "reference", "sphinx.ext.autodoc", "sphinx_copybutton"]
+copybutton_prompt_text = "$ "  # which the button leaves out
 exclude_patterns = ["_build"]
 nitpicky = True
 myst_heading_anchors = 3

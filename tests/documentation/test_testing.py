@@ -23,10 +23,6 @@ class Notes(APIView):
 
 urlpatterns += [path("api/notes/", Notes.as_view())]
 """
-ADA = """
-    def setUp(self):
-        User.objects.create_user("ada")
-"""
 
 
 @pytest.fixture
@@ -38,11 +34,10 @@ def project(make_project):
 
 def test_test_case_of_the_page_passes_only_for_who_is_signed_in(project):
     tests = project.directory / "mysite/tests.py"
-    code = "from django.contrib.auth.models import User\n" + TEST_CASE.code + ADA
 
-    tests.write_text(code)
+    tests.write_text(TEST_CASE.code)
     project.run("python manage.py test")
-    tests.write_text(code.replace("        force_sign_in", "        # force_sign_in"))
+    tests.write_text(TEST_CASE.code.replace("        force_sign_in", "        # force_sign_in"))
 
     with pytest.raises(AssertionError, match="401 != 200"):
         project.run("python manage.py test")
@@ -50,7 +45,7 @@ def test_test_case_of_the_page_passes_only_for_who_is_signed_in(project):
 
 def test_pytest_test_of_the_page_passes(project):
     tests = project.directory / "test_devices.py"
-    tests.write_text(f"import pytest\n\npytestmark = pytest.mark.django_db\n\n\n{PYTEST.code}")
+    tests.write_text(PYTEST.code)
     # By name where the plugin's entry point is not installed, as for a checkout on the path.
     plugin = "" if entry_point_is_installed() else "-p pytest_fastauth_django"
 
