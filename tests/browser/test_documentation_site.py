@@ -82,16 +82,15 @@ QUERIES = {
 }
 #: Figures of many columns, which a phone scrolls inside of their own frame.
 FIGURES = {"comparison.html", "performance.html", "scaling.html"}
-WIDER_THAN_THE_SCREEN = """(scrolls) => [document.documentElement, ...document.querySelectorAll("article .table-wrapper")]
+WIDER_THAN_THE_SCREEN = """(scrolls) => [document.documentElement, ...document.querySelectorAll(".table-wrapper")]
     .filter((each) => each.scrollWidth > each.clientWidth + 1 && !(scrolls && each !== document.documentElement))
     .map((each) => each.textContent.trim().slice(0, 40))"""
 HITS = """async (query) => {
     document.querySelector("#search-results").replaceChildren();
     Search.performSearch(query);
     const wait = (resolve) => setTimeout(resolve, 10);
-    while (!document.querySelector("#search-results .search-summary")?.textContent.match(/found|finished|did not match/)) {
-        await new Promise(wait);
-    }
+    const summary = () => document.querySelector("#search-results .search-summary")?.textContent ?? "";
+    while (!summary().match(/found|finished|did not match/)) await new Promise(wait);
     return [...document.querySelectorAll("#search-results ul.search li a")].map((link) => link.getAttribute("href"));
 }"""
 
