@@ -36,6 +36,8 @@ PACKAGE_FILES = [
     "fastauth_django/static/fastauth_django/fastauth.d.ts",
     "fastauth_django/static/fastauth_django/fastauth.js",
     "fastauth_django/static/fastauth_django/package.json",
+    "fastauth_django/static/fastauth_django/react.d.ts",
+    "fastauth_django/static/fastauth_django/react.js",
 ]
 METADATA = {"METADATA", "RECORD", "WHEEL", "top_level.txt", "licenses/LICENSE"}
 #: For who works in a checkout, and what compares this app with others.
