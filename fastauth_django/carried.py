@@ -92,6 +92,14 @@ def sessions_in_former(request: HttpRequest) -> set[UUID]:
     return {*session_ids_of(RefreshToken, cookies.former_tokens(request, RefreshToken))}
 
 
+def tells_of_no_session(request: HttpRequest) -> bool:
+    """Whether ``request`` shows that the browser has no cookie of ours: none came, and each would have come here.
+
+    That the access cookie is missing says nothing alone. It goes when its token expires, and the refresh cookie stays.
+    """
+    return not cookies.are_carried(request, or_former=True) and cookies.would_be_sent_to(request.path)
+
+
 def session_ids_of(kind: type[SessionToken], raw_tokens: Iterable[str]) -> list[UUID]:
     """The sessions that ``raw_tokens`` name, expired ones too."""
     return _session_ids(read_all(kind, raw_tokens))

@@ -300,6 +300,15 @@ def are_carried(request: HttpRequest, *, or_former: bool = False) -> bool:
     return bool(todays or (or_former and former_values(request)))
 
 
+def would_be_sent_to(path: str) -> bool:
+    """Whether browsers send each of our cookies, former ones too, with a request for ``path`` (RFC 6265, 5.1.4).
+
+    Behind a proxy that hides a part of the path from Django the answer may be a wrong no.
+    """
+    paths = {spec.path for spec in (*auth_cookies(), *map(former_cookie, conf.COOKIE_FORMER))}
+    return all(path == each or path.startswith(f"{each.removesuffix('/')}/") for each in paths)
+
+
 def _values(request: HttpRequest, name: str) -> list[str]:
     """All values of one cookie name. Django keeps the last, but browsers send the longer path first.
 

@@ -178,15 +178,21 @@ class TryAgain(DetailDictMixin, APIException):
     wait = 1  # seconds, for Retry-After
 
 
-def add_code(response: Response, refusal: APIException) -> None:
+def complete_body(response: Response, refusal: APIException, wait: int | None) -> None:
     """Complete the error body ``{"detail": …, "code": …}`` of an answer to ``refusal``.
 
     REST framework's own refusals come without a code. This leaves field errors alone, which have no ``detail``, and a
     body of another shape, which a project's ``EXCEPTION_HANDLER`` makes, with a response of Django's too.
+
+    :param wait: seconds until it makes sense to try again. The body has them too, as ``retry_after``, because a page of
+        another origin reads ``Retry-After`` only where CORS exposes it.
     """
     code, data = refusal.get_codes(), getattr(response, "data", None)
-    if isinstance(data, dict) and "detail" in data and isinstance(code, str):
-        data.setdefault("code", code)
+    if isinstance(data, dict) and "detail" in data:
+        if isinstance(code, str):
+            data.setdefault("code", code)
+        if wait is not None:
+            data["retry_after"] = wait
 
 
 def code_of(refusal: APIException) -> str:

@@ -215,6 +215,7 @@ class SessionSerializer(serializers.ModelSerializer):
 class ErrorSerializer(serializers.Serializer):
     detail = serializers.CharField(help_text="For people, in their language.")
     code = serializers.CharField(help_text="For programs.")
+    retry_after = serializers.IntegerField(required=False, help_text="Seconds to wait, in a 429 and a 503.")
 
 
 class MessageSerializer(serializers.Serializer):

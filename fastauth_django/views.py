@@ -40,7 +40,7 @@ from . import cookies, csrf, sessions
 from .accounts import validation_error
 from .authentication import CookieJWTAuthentication, challenge, refusal_of, remember_refusal
 from .caching import forbid_storing, vary_on_cookie
-from .carried import carried_session_ids, refresh_values, session_ids_of, sessions_in_former
+from .carried import carried_session_ids, refresh_values, session_ids_of, sessions_in_former, tells_of_no_session
 from .conf import Delivery, conf
 from .conflicts import unless_deleted, until_not_lost
 from .delivery import (
@@ -52,6 +52,7 @@ from .delivery import (
     sign_out,
     start_anew,
 )
+from .device_protocol import was_skipped
 from .device_sessions import has_idle_refresh_cookie, leave_to_device, require_ended
 from .exceptions import (
     DeviceProofRequired,
@@ -64,7 +65,7 @@ from .exceptions import (
     TryAgain,
     UserExists,
     UserInactive,
-    add_code,
+    complete_body,
 )
 from .models import AuthSession, AuthSessionQuerySet, manager_annotates
 from .replicas import read_from_primary
@@ -190,11 +191,11 @@ class AuthView(APIView):
                     stack.enter_context(transaction.atomic(using=connection.alias))
             response = super().handle_exception(exc)
         if isinstance(exc, APIException):
-            add_code(response, exc)
+            wait = getattr(exc, "wait", None)
+            complete_body(response, exc, wait)
             # REST framework's own handler sets these too; a project's may not.
             if response.status_code == status.HTTP_401_UNAUTHORIZED:
                 response.headers["WWW-Authenticate"] = challenge(self.request)
-            wait = getattr(exc, "wait", None)
             if wait is not None:
                 response.headers["Retry-After"] = str(wait)
         return response
@@ -455,7 +456,22 @@ def _came_in_cookie(request: Request) -> bool:
 
 
 class MeView(AccountView):
-    """The signed-in user."""
+    """The signed-in user.
+
+    A page that is opened asks with ``?optional=true``. Where nothing tells of a session the answer is 204 then: a 401
+    would stand in the browser's console as an error, and would not say whether a refresh can help.
+    """
+
+    class Query(serializers.Serializer):
+        optional = serializers.BooleanField(default=False)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        query = self.Query(data=self.request.query_params.dict())
+        is_optional = query.is_valid() and query.validated_data["optional"]
+        has_none = tells_of_no_session(self.request) and not was_skipped(self.request)
+        if is_optional and has_none and isinstance(exc, NotAuthenticated):
+            return Response(status=status.HTTP_204_NO_CONTENT)
+        return super().handle_exception(exc)
 
     def get(self, request: Request, *args: object, **prefix: object) -> Response:
         return Response(self.describe(self.user))

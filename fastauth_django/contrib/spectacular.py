@@ -6,8 +6,8 @@ refuses, and :func:`routes` what else it takes and answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any, TypeAlias
@@ -127,6 +127,7 @@ class Route:
     credentials: Sequence[str] = ()  # beside those that the view's authentication classes read
     called_by_browser: bool = False  # by itself: it has no CSRF token, and must have the credentials
     status: int = 200
+    or_else: Mapping[int, OpenApiResponse] = field(default_factory=dict)  # other answers that are no refusals
 
 
 def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
@@ -144,6 +145,8 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
     challenge = partial(header, CHALLENGE_HEADER, 'What to sign next: `"…";id="…"`')
     session_id = OpenApiParameter("session_id", UUID, "path")
     keep = OpenApiParameter("keep_current", bool, default=False, description="All but the caller's own.")
+    optional = OpenApiParameter("optional", bool, default=False, description="204 where nothing tells of a session.")
+    nobody = {204: OpenApiResponse(description="Nobody, if `optional`: no cookie of a session came.")}
     return {
         views.RegisterView: Route(
             "Sign up",
@@ -199,7 +202,7 @@ def routes(*, in_cookies: bool) -> dict[type[APIView], Route]:
             credentials=[DEVICE_COOKIE],
             called_by_browser=True,
         ),
-        views.MeView: Route("Who is signed in", "", [conf.USER_SERIALIZER]),
+        views.MeView: Route("Who is signed in", "", [conf.USER_SERIALIZER], parameters=[optional], or_else=nobody),
         views.ChangePasswordView: Route(
             "Change the password",
             "A new session, delivered as the credential came.",
@@ -293,7 +296,11 @@ class RouteSchema(AutoSchema):
         by_status: dict[int, list[type[APIException]]] = {}
         for refusal in dict.fromkeys(self.refusals()):
             by_status.setdefault(refusal.status_code, []).append(refusal)
-        return {self.route.status: answer, **{status: self.refused(by_status[status]) for status in sorted(by_status)}}
+        return {
+            self.route.status: answer,
+            **self.route.or_else,
+            **{status: self.refused(by_status[status]) for status in sorted(by_status)},
+        }
 
     def made(self, make: MakeSerializer) -> Serializer[Any]:
         """The serializer, with the context that the view gives it."""

@@ -115,6 +115,11 @@ class ChromiumTab(Tab):
     def go(self, url: str) -> None:
         self.page.goto(url)
 
+    def back(self) -> None:
+        """Press the Back button. Playwright's own would wait for a page to load, and a kept one does not."""
+        with self.page.expect_event("framenavigated"):
+            self.page.evaluate("() => setTimeout(() => history.back())")
+
     def reload(self) -> None:
         self.page.reload()
 
@@ -173,6 +178,17 @@ class Chromium:
         (home / "Default/Preferences").write_text(json.dumps({"profile": preferences}))
         context = self.chromium.launch_persistent_context(
             home, executable_path=self.executable, args=self.flags, ignore_https_errors=True
+        )
+        return ChromiumProfile(context)
+
+    def profile_that_keeps_pages(self) -> ChromiumProfile:
+        """A profile with pages kept for the Back button, as everybody's is. Playwright switches that off."""
+        context = self.chromium.launch_persistent_context(
+            self.directory / "keeps-pages",
+            executable_path=self.executable,
+            args=self.flags,
+            ignore_default_args=["--disable-back-forward-cache"],
+            ignore_https_errors=True,
         )
         return ChromiumProfile(context)
 

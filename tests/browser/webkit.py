@@ -76,6 +76,9 @@ class WebKitTab(Tab):
     def go(self, url: str) -> None:
         self.webkit.command("POST", "/url", url=url)
 
+    def back(self) -> None:
+        self.webkit.command("POST", "/back")
+
     def evaluate(self, script: str) -> Any:
         run = f"(async () => ({script}))().then((it) => done([it]), (error) => done([null, String(error)]))"
         code = f"const done = arguments[0]; {run};"

@@ -42,6 +42,7 @@ function makeServer({ delivery = "cookie", latency = 0 } = {}) {
   const server = {
     calls: [],
     signedIn: false,
+    jar: false, // whether the browser has cookies, good or not
     generation: 0, // of the refresh token
     fresh: false, // whether the access token of this generation is still good
     bound: false, // whether the browser renews the session: it does so before each request, and this client cannot
@@ -54,13 +55,13 @@ function makeServer({ delivery = "cookie", latency = 0 } = {}) {
       const request = new Request(input, init);
       const { pathname: path, search, origin } = new URL(request.url);
       const body = await request.text();
-      const { method, headers, credentials } = request;
-      server.calls.push({ path, search, origin, method, headers, credentials, body });
+      const { method, headers, credentials, cache } = request;
+      server.calls.push({ path, search, origin, method, headers, credentials, cache, body });
       await settle();
       for (let turn = 0; turn < latency; turn += 1) await settle();
-      return server.answer({ path, method, headers, body });
+      return server.answer({ path, search, method, headers, body });
     },
-    answer({ path, headers, body }) {
+    answer({ path, search, headers, body }) {
       const reply = (status, data, extra = {}) => Response.json(data, { status, headers: extra });
       const pair = (extra = {}) => {
         const tokens = { access_token: `access-${server.generation}`, refresh_token: `refresh-${server.generation}` };
@@ -75,18 +76,21 @@ function makeServer({ delivery = "cookie", latency = 0 } = {}) {
           if (body.includes("wrong")) return reply(401, { detail: "No.", code: "invalid_credentials" });
           if (body.includes("invalid")) return reply(400, { email: ["Not an address."] });
           Object.assign(server, { signedIn: true, fresh: true, generation: server.generation + 1 });
+          server.jar = delivery === "cookie";
           return reply(200, pair({ user: ADA }));
         case "/auth/refresh":
           if (server.failure) return server.failure();
           if (server.bound && server.signedIn) return reply(401, { detail: "No.", code: "device_proof_required" });
           if (!carried("refresh", JSON.parse(body || "{}").refresh_token)) {
-            return reply(401, { detail: "The session has ended.", code: "session_revoked" });
+            const code = server.jar || body ? "session_revoked" : "refresh_token_required";
+            server.jar = false;
+            return reply(401, { detail: "The session has ended.", code });
           }
           Object.assign(server, { fresh: true, generation: server.generation + 1 });
           return reply(200, pair());
         case "/auth/logout":
           if (server.failure) return server.failure();
-          server.signedIn = false;
+          server.signedIn = server.jar = false;
           return reply(200, { message: "Logged out" });
         case "/busy":
           return reply(503, {}, { "Retry-After": "7" });
@@ -94,6 +98,8 @@ function makeServer({ delivery = "cookie", latency = 0 } = {}) {
           return reply(401, { detail: "Not for you, ever." });
       }
       const good = server.fresh && carried("access", headers.get("Authorization")?.replace("Bearer ", ""));
+      const asksOptionally = path === "/auth/me" && search.includes("optional=true");
+      if (asksOptionally && !server.jar && !headers.has("Authorization")) return new Response(null, { status: 204 });
       if (!good) return reply(401, { detail: "The token has expired.", code: "token_expired" });
       switch (path) {
         case "/auth/me":
@@ -141,12 +147,15 @@ beforeEach(() => {
   tabs = [];
   locks = lockManager();
   globalThis.BroadcastChannel = Channel;
+  globalThis.location = new URL("https://app.example.test/");
 });
 
 afterEach(() => {
   tabs.forEach((auth) => auth.close());
   mock.timers.reset();
   delete globalThis.document;
+  delete globalThis.location;
+  delete globalThis.addEventListener;
 });
 
 // --- signing in and out
@@ -211,12 +220,68 @@ test("a sign-out that did not reach the server leaves the user signed in and say
   assert.deepEqual(changes, []);
 });
 
-test("me() is null for a visitor, after one refresh, and the change is told once", async () => {
+test("a first visit finds nobody, with one request and without an error", async () => {
   const server = makeServer();
   const { auth, changes } = openTab(server);
   assert.equal(await auth.me(), null);
-  assert.equal(server.count("/auth/refresh"), 1);
+  assert.deepEqual(server.calls.map(({ path }) => path), ["/auth/me"]);
+  assert.deepEqual(changes, [[false, "nobody", null, false]]);
+  assert.equal(await auth.me(), null); // once more: nobody is told twice
+  assert.equal(changes.length, 1);
+});
+
+test("a first visit to a server that cannot see the refresh cookie finds nobody too", async () => {
+  const server = makeServer();
+  const { answer } = server;
+  server.answer = (call) => answer({ ...call, search: "" });
+  const { auth, changes } = openTab(server);
+  assert.equal(await auth.me(), null);
+  assert.deepEqual(server.calls.map(({ path }) => path), ["/auth/me", "/auth/refresh"]);
+  assert.deepEqual(changes, [[false, "nobody", null, false]]);
+});
+
+test("whose session ended while no page was open is told so at the next visit", async () => {
+  const server = makeServer();
+  await openSignedInTab(server);
+  server.signedIn = false;
+  const { auth, changes } = openTab(server);
+  assert.equal(await auth.me(), null);
   assert.deepEqual(changes, [[false, "ended", "session_revoked", false]]);
+});
+
+test("an answer that says nobody, to a question of before a sign-in, signs nobody out", async () => {
+  const server = makeServer();
+  const { auth, changes } = openTab(server);
+  const { answer } = server;
+  server.answer = async (call) => {
+    const response = answer(call);
+    if (call.path === "/auth/me" && response.status === 204) await auth.signIn({ email: ADA.email, password: "right" });
+    return response;
+  };
+  assert.deepEqual(await auth.me(), ADA);
+  assert.deepEqual(changes, [[true, "signed-in", null, false]]);
+});
+
+test("no cache is asked who is signed in, nor one that looks at the address alone", async () => {
+  const server = makeServer();
+  const { auth } = await openSignedInTab(server);
+  await auth.me();
+  await aWhile(5);
+  await auth.me();
+  const [first, second] = server.calls;
+  assert.deepEqual([first.cache, second.cache], ["no-store", "no-store"]);
+  assert.notEqual(first.search, second.search);
+});
+
+test("who asks at the same time shares the answer, unless somebody signed in in between", async () => {
+  const server = makeServer({ latency: 5 });
+  const { auth } = openTab(server);
+  const early = [auth.me(), auth.me()];
+  const entering = auth.signIn({ email: ADA.email, password: "right" });
+  assert.deepEqual(await Promise.all(early), [null, null]);
+  await entering;
+  assert.deepEqual(await auth.me(), ADA);
+  assert.equal(server.count("/auth/me"), 2);
 });
 
 test("me() after a reload finds the user of before, refreshing if need be", async () => {
@@ -332,6 +397,13 @@ for (const status of [403, 429, 500, 503]) {
     assert.equal((await auth.fetch("/api/notes/")).status, 200);
   });
 }
+
+test("the seconds to wait are read from the body where a header of another origin cannot be", async () => {
+  const server = makeServer();
+  const { auth } = openTab(server);
+  server.answer = () => Response.json({ detail: "Later.", code: "throttled", retry_after: 42 }, { status: 429 });
+  await assert.rejects(auth.signIn({ email: ADA.email, password: "right" }), { status: 429, retryAfter: 42 });
+});
 
 test("requests that fail together do not hammer a server that cannot refresh", async () => {
   const server = makeServer({ latency: 3 });
@@ -537,6 +609,236 @@ test("a hidden page waits until it is seen again", async () => {
   mock.timers.tick(1_000);
   for (let turn = 0; turn < 10; turn += 1) await settle();
   assert.equal(server.count("/auth/refresh"), 1);
+});
+
+test("a planned refresh that fails is tried again after half a minute, or when the network is back", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  fakeDocument("visible");
+  const page = fakeWindow();
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server, { locks: null });
+  mock.timers.tick(50);
+  const turns = async (ms) => {
+    mock.timers.tick(ms);
+    for (let turn = 0; turn < 20; turn += 1) await settle();
+    return server.count("/auth/refresh");
+  };
+  server.failure = () => Promise.reject(new TypeError("Failed to fetch"));
+  assert.equal(await turns(870_000), 1);
+  assert.equal(await turns(29_000), 1);
+  assert.equal(await turns(1_000), 1); // planned anew: in a second
+  assert.equal(await turns(1_000), 2);
+  page.dispatchEvent(new Event("online"));
+  assert.equal(await turns(1_000), 3);
+  server.failure = () => Response.json({ retry_after: 60 }, { status: 503 });
+  assert.equal(await turns(30_000), 3);
+  assert.equal(await turns(1_000), 4);
+  assert.equal(await turns(60_000), 4);
+  server.failure = null;
+  assert.equal(await turns(1_000), 5);
+  assert.deepEqual([auth.status.signedIn, changes], [true, []]);
+});
+
+test("a refresh that is never answered, as when the laptop sleeps, is given up and the next one gets the lock", async () => {
+  const server = makeServer();
+  const { auth } = await openSignedInTab(server);
+  await aWhile(); // the lock is free again
+  server.expire();
+  const giveUp = new AbortController();
+  const timeout = mock.method(AbortSignal, "timeout", () => giveUp.signal);
+  server.failure = () => new Promise((_, reject) => {
+    giveUp.signal.addEventListener("abort", () => reject(giveUp.signal.reason));
+  });
+  const first = auth.fetch("/api/notes/");
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  assert.equal(server.count("/auth/refresh"), 1);
+  giveUp.abort(new DOMException("late", "TimeoutError"));
+  await assert.rejects(first, { name: "TimeoutError" });
+  timeout.mock.restore();
+  server.failure = null;
+  assert.equal((await auth.fetch("/api/notes/")).status, 200);
+  assert.equal(auth.status.signedIn, true);
+});
+
+// --- what is known, as a snapshot
+
+test("a snapshot stays the same object until it changes, and watchers hear of each change", async () => {
+  const server = makeServer();
+  const { auth } = openTab(server);
+  const seen = [];
+  const stop = auth.subscribe(() => seen.push(auth.getSnapshot()));
+  const nothing = { signedIn: null, user: null, reason: null, code: null, elsewhere: false };
+  assert.deepEqual(auth.getSnapshot(), nothing);
+  await auth.signIn({ email: ADA.email, password: "right" });
+  await auth.me(); // says nothing new
+  await auth.refresh();
+  assert.equal(auth.getSnapshot(), auth.getSnapshot());
+  assert.deepEqual(auth.getSnapshot(), { ...nothing, signedIn: true, user: ADA, reason: "signed-in" });
+  assert.equal(auth.getServerSnapshot(), auth.getServerSnapshot());
+  assert.deepEqual(auth.getServerSnapshot(), nothing); // for ever: what a server rendered
+  await auth.signOut();
+  assert.deepEqual(seen.map(({ signedIn, reason }) => [signedIn, reason]), [[true, "signed-in"], [false, "signed-out"]]);
+  stop();
+  await auth.signIn({ email: ADA.email, password: "right" });
+  assert.equal(seen.length, 2);
+});
+
+test("a snapshot takes what me() says anew of the user, and who signed in in another tab", async () => {
+  const server = makeServer();
+  const { auth, changes } = openTab(server);
+  const other = await openSignedInTab(server);
+  await aWhile();
+  assert.deepEqual([auth.getSnapshot().signedIn, auth.getSnapshot().user], [true, null]);
+  await auth.me();
+  assert.deepEqual(auth.getSnapshot().user, ADA);
+  const { answer } = server;
+  server.answer = (call) => (call.path === "/auth/me" ? Response.json({ ...ADA, name: "Ada" }) : answer(call));
+  await auth.me();
+  assert.equal(auth.getSnapshot().user.name, "Ada");
+  assert.deepEqual(changes, [[true, "signed-in", null, true]]); // nobody signed in or out
+  assert.deepEqual(other.auth.getSnapshot().user, ADA);
+});
+
+// --- pages that nobody sees
+
+/** The window's own events. */
+function fakeWindow() {
+  const page = new EventTarget();
+  globalThis.addEventListener = page.addEventListener.bind(page);
+  page.turn = (type, persisted = true) => page.dispatchEvent(Object.assign(new Event(type), { persisted }));
+  return page;
+}
+
+for (const [delivery, reason] of [["cookie", "restored"], ["json", "nobody"]]) {
+  test(`a page that the browser keeps forgets who is signed in, and asks when it is seen again (${delivery})`, async () => {
+    const page = fakeWindow();
+    const server = makeServer({ delivery });
+    const { auth, changes } = await openSignedInTab(server);
+    page.turn("pagehide");
+    await null; // the browser runs microtasks before it keeps the page
+    assert.deepEqual(changes, [[null, "away", null, false]]);
+    assert.deepEqual([auth.status.signedIn, auth.status.expiresAt, auth.getSnapshot().user], [null, 0, null]);
+    const asked = auth.me(); // by a listener that sees that nobody is known
+    for (let turn = 0; turn < 10; turn += 1) await settle();
+    assert.deepEqual(server.calls, []);
+    page.turn("pageshow");
+    assert.deepEqual(await asked, delivery === "cookie" ? ADA : null);
+    assert.equal(server.count("/auth/me"), 1);
+    assert.deepEqual(changes[1].slice(0, 2), [delivery === "cookie", reason]);
+    assert.equal(changes.length, 2);
+  });
+}
+
+test("a kept page learns of a sign-out that it was not there to hear of, without being asked", async () => {
+  const page = fakeWindow();
+  const server = makeServer();
+  const { changes } = await openSignedInTab(server);
+  page.turn("pagehide");
+  server.signedIn = server.jar = false;
+  page.turn("pageshow");
+  await aWhile(20);
+  assert.deepEqual(changes, [[null, "away", null, false], [false, "nobody", null, false]]);
+});
+
+test("what was asked before the page was put away is asked again", async () => {
+  const page = fakeWindow();
+  const server = makeServer();
+  await openSignedInTab(server);
+  const { auth, changes } = openTab(server);
+  const { answer } = server;
+  let late;
+  server.answer = (call) => {
+    server.answer = answer;
+    const response = answer(call);
+    return new Promise((resolve) => (late = () => resolve(response)));
+  };
+  const asked = auth.me();
+  for (let turn = 0; turn < 5; turn += 1) await settle();
+  page.turn("pagehide");
+  server.signedIn = server.jar = false;
+  page.turn("pageshow");
+  late();
+  assert.equal(await asked, null);
+  assert.deepEqual(changes, [[false, "nobody", null, false]]);
+});
+
+test("a page that is left for good tells nothing, and a page that is shown at first asks nothing", async () => {
+  const page = fakeWindow();
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  page.turn("pageshow", false);
+  page.turn("pagehide", false);
+  await aWhile(20);
+  assert.deepEqual([server.calls, changes, auth.status.signedIn], [[], [], true]);
+});
+
+test("a page that cannot ask says so, and asks again when the network is back", async () => {
+  const page = fakeWindow();
+  const server = makeServer();
+  await openSignedInTab(server);
+  const { answer } = server;
+  const { auth, changes } = openTab(server);
+  server.answer = () => Promise.reject(new TypeError("Failed to fetch"));
+  await assert.rejects(auth.me(), TypeError);
+  server.answer = () => Response.json({ detail: "Later.", code: "try_again" }, { status: 503 });
+  await assert.rejects(auth.me(), { status: 503 });
+  assert.deepEqual(changes, [[null, "unreachable", null, false], [null, "unreachable", "try_again", false]]);
+  server.answer = answer;
+  page.dispatchEvent(new Event("online"));
+  await aWhile(20);
+  assert.deepEqual(changes[2], [true, "restored", null, false]);
+  server.calls.length = 0;
+  page.dispatchEvent(new Event("online"));
+  await aWhile(20);
+  assert.deepEqual(server.calls, []);
+});
+
+test("who is signed in and cannot ask stays signed in", async () => {
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  server.answer = () => Promise.reject(new TypeError("Failed to fetch"));
+  await assert.rejects(auth.me(), TypeError);
+  assert.deepEqual([auth.status.signedIn, changes], [true, []]);
+});
+
+test("on a server that renders pages a client is made, watched and looked at, and touches nothing", async () => {
+  delete globalThis.location;
+  const touched = [];
+  for (const name of ["navigator", "document", "BroadcastChannel", "addEventListener"]) {
+    const { [name]: was } = Object.getOwnPropertyDescriptors(globalThis);
+    Object.defineProperty(globalThis, name, { configurable: true, get: () => (touched.push(name), undefined) });
+    tabs.push({ close: () => (delete globalThis[name], was && Object.defineProperty(globalThis, name, was)) });
+  }
+  const auth = createClient();
+  auth.onChange(() => assert.fail())();
+  auth.subscribe(() => assert.fail())();
+  assert.equal(auth.getSnapshot(), auth.getServerSnapshot());
+  assert.equal(auth.status.signedIn, null);
+  assert.deepEqual(touched, []);
+  for (const call of [() => auth.me(), () => auth.signIn({}), () => auth.fetch("/api/"), () => auth.refresh()]) {
+    await assert.rejects(call, /without a page nobody knows the origin of \/auth\//);
+  }
+  tabs.reverse(); // the names are back before anything closes
+});
+
+test("a client that was closed hears nothing more and plans nothing", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const document = fakeDocument("visible");
+  const page = fakeWindow();
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server, { locks: null });
+  const other = openTab(server, { locks: null });
+  auth.close();
+  await other.auth.signOut();
+  page.turn("pagehide");
+  document.become("visible");
+  mock.timers.tick(2_000_000);
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  assert.deepEqual([changes, auth.status.signedIn, server.count("/auth/refresh")], [[], true, 0]);
+  assert.equal(Channel.open.size, 1);
+  mock.timers.tick(50);
+  await auth.signIn({ email: ADA.email, password: "right" }); // with whatever is left of it
+  assert.equal(Channel.open.size, 1);
 });
 
 // --- sessions that the browser itself renews

@@ -96,6 +96,7 @@ def test_a_guess_over_the_limit_takes_no_work_and_says_nothing_about_the_account
     assert response.json() == {
         "detail": "Request was throttled. Expected available in 300 seconds.",
         "code": "throttled",
+        "retry_after": 300,
     }
 
 

@@ -46,12 +46,6 @@ def test_the_front_end_can_read_why_it_was_refused(page):
     assert response.headers[ALLOW_ORIGIN] == FRONT_END
 
 
-def test_the_front_end_can_read_when_to_try_again(page):
-    response = page.get("/auth/me")
-
-    assert response.headers["Access-Control-Expose-Headers"] == "Retry-After"
-
-
 def test_the_preflight_is_answered(page):
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
 

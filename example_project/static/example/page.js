@@ -57,6 +57,8 @@ let wasIn = false; // whether there was a session whose end is worth a word
 
 auth.onChange(async ({ signedIn, user, reason, code, elsewhere }) => {
   tick();
+  if (reason === "away") clear("loading"); // the browser may show this page again as it is left now
+  if (signedIn === null) return;
   if (!signedIn) {
     leave(reason, code, elsewhere);
     wasIn = false;
@@ -76,15 +78,20 @@ auth.onChange(async ({ signedIn, user, reason, code, elsewhere }) => {
   announce(elsewhere ? `Signed in as ${name} in another tab.` : `Signed in as ${name}.`);
 });
 
-function leave(reason, code, elsewhere) {
-  show("welcome");
+function clear(section) {
+  show(section);
+  $("who").textContent = "";
   $("notes").replaceChildren();
   $("devices").replaceChildren();
   for (const form of document.forms) form.reset();
+}
+
+function leave(reason, code, elsewhere) {
+  clear("welcome");
   showForm("sign-in", wasIn && !elsewhere);
-  if (reason === "signed-out") notice(elsewhere ? "You signed out in another tab." : "You are signed out.");
-  else if (wasIn) notice(ENDINGS[code] ?? "Your session has ended. Sign in to go on.", true);
-  else notice(code === "refresh_token_required" ? null : ENDINGS[code], true); // a visitor never had a cookie
+  if (reason === "nobody") notice(null);
+  else if (reason === "signed-out") notice(elsewhere ? "You signed out in another tab." : "You are signed out.");
+  else notice(ENDINGS[code] ?? "Your session has ended. Sign in to go on.", true);
 }
 
 // --- forms -----------------------------------------------------------------------------------------------------------

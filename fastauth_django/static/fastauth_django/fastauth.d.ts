@@ -26,22 +26,35 @@ export interface Options {
   csrfToken?: (() => string | null) | null;
 }
 
-/** Somebody signed in or out. */
+/**
+ * - "signed-in": a sign-in or a sign-up;
+ * - "restored": `me()` found somebody signed in from before;
+ * - "signed-out": somebody chose to;
+ * - "ended": the server refused to go on; `code` says why;
+ * - "nobody": `me()` found nobody, and nothing tells that somebody was signed in before;
+ * - "away": the person leaves the page, and the browser keeps it for its Back button. Hide what it shows of somebody:
+ *   whoever comes back sees it as it is left now. When it is seen again, the client asks `me()` by itself;
+ * - "unreachable": `me()` could not ask; `code` is the server's word, if it had one. The client asks again when the
+ *   network is back or the page is seen again.
+ */
+export type Reason = "signed-in" | "restored" | "signed-out" | "ended" | "nobody" | "away" | "unreachable";
+
+/** Somebody signed in or out, or it is not known any more whether somebody is. */
 export interface Change {
-  signedIn: boolean;
+  /** Null: not known. */
+  readonly signedIn: boolean | null;
   /** Who signed in. Null after a sign-in in another tab (ask `me()`) and when nobody is signed in. */
-  user: User | null;
-  /**
-   * - "signed-in": a sign-in or a sign-up;
-   * - "restored": `me()` found somebody signed in from before;
-   * - "signed-out": somebody chose to;
-   * - "ended": the server refused to go on; `code` says why.
-   */
-  reason: "signed-in" | "restored" | "signed-out" | "ended";
+  readonly user: User | null;
+  readonly reason: Reason;
   /** With "ended", the server's word: `session_revoked`, `token_expired`, `password_changed`, `device_binding_required` … */
-  code: string | null;
+  readonly code: string | null;
   /** Whether another tab did it. */
-  elsewhere: boolean;
+  readonly elsewhere: boolean;
+}
+
+/** The last {@link Change}, with the user as `me()` told last. Before the first one nothing is known: `reason` is null. */
+export interface Snapshot extends Omit<Change, "reason"> {
+  readonly reason: Reason | null;
 }
 
 /** One device of the user. Times are ISO 8601. */
@@ -95,7 +108,7 @@ export interface Client {
    * goes on, because only the server can take an HttpOnly cookie away.
    */
   signOut(): Promise<void>;
-  /** Who is signed in, or null. */
+  /** Who is signed in, or null. All who ask at the same time share one answer. */
   me(): Promise<User | null>;
   sessions: Sessions;
   /** Change the password. Every session of before ends; this client goes on with a new one. */
@@ -124,10 +137,23 @@ export interface Client {
   };
   /** Hear of each sign-in and sign-out, in this tab and in others. Returns what ends it. */
   onChange(listener: (change: Change) => void): () => void;
-  /** Let go of timers, channel and listeners. Signs nobody out. */
+  /**
+   * For frameworks that watch a store (React's `useSyncExternalStore`; `useAuth` of `fastauth-django-client/react` does
+   * it): be called after each change of the snapshot. Returns what ends it.
+   */
+  subscribe(watcher: () => void): () => void;
+  /** What is known now: the same object until it changes. */
+  getSnapshot(): Snapshot;
+  /** What a server knows that renders the page, and the page before it asks: nothing. */
+  getServerSnapshot(): Snapshot;
+  /** Let go of timers, channel and listeners, for good. Signs nobody out. */
   close(): void;
 }
 
+/**
+ * A client looks at nothing of a browser before it is used, so a module that is also loaded by a server, or at build time,
+ * can make one. Without a page a call rejects with a `TypeError`, unless `baseUrl` is a whole URL.
+ */
 export function createClient(options?: Options): Client;
 
 /** An answer that was not a success. */

@@ -7,16 +7,21 @@
  *     await auth.signIn({ email, password, remember: true });
  *     const notes = await (await auth.fetch("/api/notes/")).json();
  *
- * In cookie delivery no script sees a token. In JSON delivery the tokens live in this closure and go with the tab:
- * nothing is ever put into a storage or a cookie. What each function takes, gives and throws: fastauth.d.ts.
+ * In cookie delivery no script sees a token. In JSON delivery the tokens live in this closure and go with the page:
+ * nothing is ever put into a storage or a cookie. A server that renders the page may make a client too: it looks at
+ * nothing of a browser before it is used. What each function takes, gives and throws: fastauth.d.ts.
  */
 
 /** @typedef {import("./fastauth.d.ts").Change} Change */
+/** @typedef {import("./fastauth.d.ts").Snapshot} Snapshot */
 
-const MARGIN = 30_000; // ms before the access token runs out at which a visible page refreshes
+const MARGIN = 30_000; // ms before the access token runs out at which a visible page refreshes, and between two tries
 const HANDOVER = 50; // ms the lock is kept after a change, so that the tab that gets it next has heard the news
 const TIMEOUT = 30_000; // ms after which a silent server is given up, and with it the lock
 const LONGEST = 2 ** 31 - 1; // ms; setTimeout fires at once for more
+
+/** What a page knows before it asks, and all that a server knows that renders it. @type {Snapshot} */
+const UNKNOWN = Object.freeze({ signedIn: null, user: null, reason: null, code: null, elsewhere: false });
 
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /** @type {typeof globalThis.fetch} */
@@ -37,7 +42,8 @@ export class FastAuthError extends Error {
     this.status = response.status;
     this.code = body?.code ?? null;
     this.fields = fields;
-    this.retryAfter = Number(response.headers.get("Retry-After")) || null;
+    // A page of another origin may not be allowed to read the header.
+    this.retryAfter = Number(response.headers.get("Retry-After") ?? body?.retry_after) || null;
   }
 }
 
@@ -52,16 +58,18 @@ async function bodyOf(response) {
 export function createClient({
   baseUrl = "/auth/",
   fetch: send = browserFetch,
-  locks = globalThis.navigator?.locks,
+  locks,
   csrfCookieName = "csrftoken",
   csrfHeaderName = "X-CSRFToken",
   csrfToken = () => cookieValue(csrfCookieName),
 } = {}) {
-  const base = new URL(baseUrl.replace(/\/?$/, "/"), globalThis.location?.href);
-  const name = `fastauth:${base.href}`;
-  const channel = globalThis.BroadcastChannel && new BroadcastChannel(name);
+  let base = /** @type {URL | null} */ (null); // null: not used yet
+  let channel = /** @type {BroadcastChannel | null} */ (null);
+  const closing = new AbortController();
   const listeners = new Set(/** @type {((change: Change) => void)[]} */ ([]));
-  let signedIn = /** @type {boolean | null} */ (null); // null: nobody asked yet
+  const watchers = new Set(/** @type {(() => void)[]} */ ([]));
+  let signedIn = /** @type {boolean | null} */ (null); // null: not known
+  let snapshot = UNKNOWN;
   let version = 0; // counts the sign-ins, refreshes and sign-outs that this tab did or heard of
   let tokens = /** @type {{ access: string, refresh: string } | null} */ (null); // JSON delivery: this tab's own
   // In ms since the epoch; 0: not known. When the access token runs out and was given, and when the session ends.
@@ -70,24 +78,68 @@ export function createClient({
   let current = /** @type {string | null} */ (null); // this session's id, once sessions() has told
   let deviceBound = false; // the session is bound to this device: the browser renews it, and no refresh of ours can
   let refreshing = /** @type {Promise<boolean> | null} */ (null);
+  let asking = /** @type {{ version: number, answer: Promise<any> } | null} */ (null);
   let timer = /** @type {any} */ (undefined);
+
+  /** Look at the page, at first use: a server that renders has none. Returns the URL of the routes. */
+  function begin() {
+    if (base) return base;
+    const { location, document, BroadcastChannel } = globalThis;
+    if (!location && !/^https?:/.test(baseUrl)) {
+      throw new TypeError(`createClient: without a page nobody knows the origin of ${baseUrl}. Give a whole URL.`);
+    }
+    base = new URL(baseUrl.replace(/\/?$/, "/"), location?.href);
+    if (!location) return base;
+    if (BroadcastChannel) {
+      channel = new BroadcastChannel(nameOf(base));
+      channel.onmessage = hear;
+    }
+    const { signal } = closing;
+    document?.addEventListener("visibilitychange", wake, { signal });
+    globalThis.addEventListener?.("online", wake, { signal });
+    globalThis.addEventListener?.("pagehide", putAway, { signal });
+    globalThis.addEventListener?.("pageshow", takeOut, { signal });
+    return base;
+  }
+
+  const nameOf = (/** @type {URL} */ { href }) => `fastauth:${href}`;
 
   // --- what this tab knows and tells
 
   /** @type {(reason: Change["reason"], more?: Partial<Change>) => void} */
   function emit(reason, more) {
-    const change = { signedIn: signedIn === true, user: null, reason, code: null, elsewhere: false, ...more };
+    const change = Object.freeze({ signedIn, user: null, reason, code: null, elsewhere: false, ...more });
     // Each in a microtask: a listener that throws, or that calls the client again, disturbs nothing here.
     listeners.forEach((listener) => queueMicrotask(() => listener(change)));
+    show(change);
+  }
+
+  /** @type {(next: Snapshot) => void} */
+  function show(next) {
+    snapshot = next;
+    watchers.forEach((watcher) => queueMicrotask(watcher));
   }
 
   /** Plan the next refresh. A hidden page makes no plans: forgotten tabs must not keep a session busy. */
   function schedule() {
     clearTimeout(timer);
-    if (!times.expiresAt || globalThis.document?.visibilityState === "hidden") return;
+    const isHidden = globalThis.document?.visibilityState === "hidden";
+    if (!times.expiresAt || isHidden || closing.signal.aborted) return;
     const left = times.expiresAt - Date.now();
     const wait = Math.max(left - Math.min(MARGIN, left / 5), 1000);
-    timer = setTimeout(() => refresh(version).catch(() => {}), Math.min(wait, LONGEST)); // failed: the next request will
+    timer = setTimeout(() => refresh(version).catch(later), Math.min(wait, LONGEST));
+  }
+
+  /** The planned refresh failed: try again, here or when the network is back, whichever comes first. */
+  function later(/** @type {any} */ error) {
+    clearTimeout(timer);
+    timer = setTimeout(schedule, Math.max(MARGIN, (error.retryAfter ?? 0) * 1000));
+  }
+
+  /** The page is seen again, or the network is back. */
+  function wake() {
+    schedule();
+    if (snapshot.reason === "unreachable") me().catch(() => {});
   }
 
   /** @type {(news: typeof times) => void} */
@@ -121,16 +173,20 @@ export function createClient({
     emit("signed-in", { user: body.user ?? null });
   }
 
-  /** @type {(reason: Change["reason"], code?: string | null, elsewhere?: boolean) => void} Said twice it counts once. */
-  function leave(reason, code = null, elsewhere = false) {
-    // A sign-out concerns every tab; the end of a session those that share its cookies.
-    const shared = reason === "signed-out" || (signedIn && !tokens);
-    if (shared && !elsewhere) channel?.postMessage({ type: "left", reason, code });
+  function forget() {
     version += 1;
     times = NO_TIMES;
     deviceBound = false;
     tokens = current = null;
     clearTimeout(timer);
+  }
+
+  /** @type {(reason: Change["reason"], code?: string | null, elsewhere?: boolean) => void} Said twice it counts once. */
+  function leave(reason, code = null, elsewhere = false) {
+    // A sign-out concerns every tab; the end of a session those that share its cookies.
+    const shared = reason === "signed-out" || (signedIn && !tokens);
+    if (shared && !elsewhere) channel?.postMessage({ type: "left", reason, code });
+    forget();
     const changed = signedIn !== false;
     signedIn = false;
     if (changed) emit(reason, { code, elsewhere });
@@ -153,6 +209,30 @@ export function createClient({
     }
   }
 
+  // --- a page that the browser keeps for its Back button
+
+  // It comes back as it was left, perhaps to somebody else, and has missed what the other tabs told. So it forgets who is
+  // signed in while its listeners can still hide what it shows, and asks when it is seen again.
+
+  let inSight = /** @type {Promise<void>} */ (Promise.resolve());
+  let comeIntoSight = () => {};
+
+  /** @type {(event: PageTransitionEvent) => void} */
+  function putAway({ persisted }) {
+    if (!persisted) return;
+    inSight = new Promise((resolve) => (comeIntoSight = resolve));
+    const known = signedIn !== null;
+    forget();
+    signedIn = null;
+    if (known) emit("away");
+  }
+
+  /** @type {(event: PageTransitionEvent) => void} */
+  function takeOut({ persisted }) {
+    comeIntoSight();
+    if (persisted && snapshot.reason === "away") me().catch(() => {});
+  }
+
   // --- one at a time
 
   /** @typedef {{ request(name: string, run: () => Promise<void>): Promise<any> }} Locks */
@@ -161,14 +241,16 @@ export function createClient({
   const inThisTab = /** @type {Locks} */ ({ request: (_, run) => (tail = tail.then(run)) });
   // Without Web Locks (plain http, old engines) tabs tell each other; what slips through, the server's grace answers.
   const byMessage = /** @type {Locks} */ ({
-    request: (_, run) => inThisTab.request(name, async () => {
+    request: (name, run) => inThisTab.request(name, async () => {
       while (Date.now() < busyUntil) await pause(HANDOVER);
       channel?.postMessage({ type: "busy", until: Date.now() + TIMEOUT });
       await run();
       channel?.postMessage({ type: "busy", until: 0 });
     }),
   });
-  const acrossTabs = /** @type {Locks} */ (locks === null ? inThisTab : locks ?? byMessage);
+  const acrossTabs = () => /** @type {Locks} */ (
+    locks === null ? inThisTab : locks ?? globalThis.navigator?.locks ?? byMessage
+  );
 
   /**
    * Run what changes the cookies while nothing else does, so that answers arrive in the order they were made.
@@ -177,7 +259,7 @@ export function createClient({
    * @returns {Promise<T>}
    */
   const exclusive = (task) => new Promise((resolve, reject) => {
-    acrossTabs.request(name, async () => {
+    acrossTabs().request(nameOf(begin()), async () => {
       const before = version;
       await task().then(resolve, reject);
       if (version !== before) await pause(HANDOVER);
@@ -196,7 +278,7 @@ export function createClient({
     // Browsers take this header along to wherever a redirect leads, so none may lead to another origin. Without the mode,
     // which only a page of the same origin can have, none is followed.
     const { mode, redirect, referrer, referrerPolicy } = request;
-    const staying = globalThis.location?.origin === base.origin
+    const staying = globalThis.location?.origin === begin().origin
       ? { mode: /** @type {const} */ ("same-origin"), redirect }
       : { mode, redirect: redirect === "follow" ? /** @type {const} */ ("error") : redirect };
     return send(new Request(request, { ...staying, referrer, referrerPolicy }));
@@ -204,9 +286,12 @@ export function createClient({
 
   /** @type {(route: string, method?: string, data?: object | null) => Request} */
   function toRoute(route, method = "GET", data) {
+    const url = new URL(route, begin());
+    // No cache may say who is signed in, and a service worker's looks at the URL alone.
+    if (method === "GET") url.searchParams.set("now", String(Date.now()));
     const headers = { Accept: "application/json", ...(data && { "Content-Type": "application/json" }) };
     const [body, signal] = [data && JSON.stringify(data), AbortSignal.timeout?.(TIMEOUT)];
-    return new Request(new URL(route, base), { method, headers, body, signal, credentials: "include" });
+    return new Request(url, { method, headers, body, signal, credentials: "include", cache: "no-store" });
   }
 
   /** @type {(route: string, data?: object | null) => Promise<any>} No token, no second try: a wrong password is final. */
@@ -232,7 +317,8 @@ export function createClient({
           return true;
         }
         if (version !== seen) return signedIn !== false; // overtaken by a sign-in
-        leave("ended", error.code);
+        if (!signedIn && error.code === "refresh_token_required") leave("nobody");
+        else leave("ended", error.code);
         return false;
       }
       return true;
@@ -247,6 +333,41 @@ export function createClient({
     const response = await attempt();
     if (response.status !== 401 || (signedIn === false && !always)) return response;
     return (await refresh(seen)) && !once ? attempt() : response;
+  }
+
+  /** @type {() => Promise<any>} All who ask at the same time get the same answer. */
+  function me() {
+    if (asking?.version !== version) {
+      const asked = { version, answer: ask().finally(() => asking === asked && (asking = null)) };
+      asking = asked;
+    }
+    return asking.answer;
+  }
+
+  /** @type {() => Promise<any>} */
+  async function ask() {
+    const page = inSight;
+    await page;
+    const before = signedIn;
+    try {
+      // Where nothing tells of a session the answer to this is 204: no error in the console, and nothing to refresh.
+      const route = before || tokens ? "me" : "me?optional=true";
+      const response = await authorised(() => toRoute(route), { always: true });
+      // The page was away, or somebody signed in: the answer is to a question of before.
+      if (page !== inSight || (response.status === 204 && signedIn)) return ask();
+      if (response.status === 204) leave("nobody");
+      if (response.status === 204 || response.status === 401) return null;
+      const user = await bodyOf(response);
+      if (!before && signedIn === before) {
+        signedIn = true;
+        emit("restored", { user });
+      } else if (signedIn && JSON.stringify(user) !== JSON.stringify(snapshot.user)) show({ ...snapshot, user });
+      return user;
+    } catch (error) {
+      const code = error instanceof FastAuthError ? error.code : null;
+      if (signedIn === null && page === inSight) emit("unreachable", { code });
+      throw error;
+    }
   }
 
   /** @type {(route: string, data: object) => Promise<any>} */
@@ -272,23 +393,11 @@ export function createClient({
     return sessions;
   }
 
-  if (channel) channel.onmessage = hear;
-  globalThis.document?.addEventListener("visibilitychange", schedule);
-
   return {
     signUp: (data) => enter("register", data),
     signIn: (data) => enter("login", data),
     signOut,
-    async me() {
-      const before = signedIn;
-      const response = await authorised(() => toRoute("me"), { always: true });
-      if (response.status === 401) return null;
-      const user = await bodyOf(response);
-      if (before || signedIn !== before) return user;
-      signedIn = true;
-      emit("restored", { user });
-      return user;
-    },
+    me,
     sessions: Object.assign(list, {
       end: (/** @type {string} */ id) => end(encodeURIComponent(id)).then(() => void (id === current && leave("signed-out"))),
       endAll: ({ keepCurrent = false } = {}) =>
@@ -299,8 +408,9 @@ export function createClient({
       adopt(await bodyOf(await authorised(make, { alone: true })));
     },
     async fetch(input, init) {
-      const url = new URL(input instanceof Request ? input.url : input, base);
-      if (url.origin !== base.origin) return send(input instanceof Request ? input : url, init);
+      const { origin } = begin();
+      const url = new URL(input instanceof Request ? input.url : input, begin());
+      if (url.origin !== origin) return send(input instanceof Request ? input : url, init);
       const make = () => new Request(input instanceof Request ? input.clone() : url, { ...init, credentials: "include" });
       return authorised(make, { once: init?.body instanceof ReadableStream }); // a stream is gone after the first try
     },
@@ -308,15 +418,24 @@ export function createClient({
     get status() {
       return { signedIn, ...times, deviceBound };
     },
-    onChange(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    getSnapshot: () => snapshot,
+    getServerSnapshot: () => UNKNOWN,
+    subscribe: (watcher) => listen(watchers, watcher),
+    onChange: (listener) => listen(listeners, listener),
     close() {
       clearTimeout(timer);
       channel?.close();
+      channel = null;
+      closing.abort();
       listeners.clear();
-      globalThis.document?.removeEventListener("visibilitychange", schedule);
+      watchers.clear();
     },
   };
+
+  /** @type {<T>(all: Set<T>, one: T) => () => void} */
+  function listen(all, one) {
+    if (globalThis.location) begin(); // to hear of other tabs
+    all.add(one);
+    return () => void all.delete(one);
+  }
 }

@@ -1,0 +1,249 @@
+"""The React app of the example (docs/front-ends/react.md): built and served by its own tools, with the client as npm
+packs it, across origins and through Vite's one-line proxy."""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import time
+from contextlib import contextmanager
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from tests.browser.example import Example, expect
+from tests.browser.servers import ROOT, free_port
+from tests.factories import PASSWORD
+from tests.missing import is_missing
+
+pytestmark = pytest.mark.browser
+
+APP = ROOT / "example_project/frontends/react"
+CLIENT = ROOT / "fastauth_django/static/fastauth_django"
+PATIENCE = 30  # seconds until Vite answers for the first time
+
+#: Requests of the app's own client, which Vite serves as the one module that the app itself imports. Each has another
+#: address, because Chromium's cache lets one request at a time through for one address.
+ASK = """(numbers) => import("/src/auth.ts").then(({ ask }) =>
+    Promise.all(numbers.map((number) => ask(`/api/notes/?${number}`).then((notes) => notes.length))))"""
+BEGIN_TO_ASK = f"(numbers) => void (window.asked = ({ASK})(numbers))"
+SIGN_UP = """(data) => import("/src/auth.ts").then(({ auth }) => auth.signUp(data))"""
+
+#: What a server renders that has no page: React's own, on the client of the package.
+RENDER = """
+import { createClient } from "fastauth-django-client";
+import { useAuth } from "fastauth-django-client/react";
+import { createElement } from "react";
+import { renderToString } from "react-dom/server";
+
+const auth = createClient();
+console.log(renderToString(createElement(() => JSON.stringify(useAuth(auth).signedIn))));
+"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """The app with its packages installed, among them the client as it would be published."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        is_missing("node or npm")
+    directory = tmp_path_factory.mktemp("client")
+    with (APP / "package.json").open() as manifest:
+        fcntl.flock(manifest, fcntl.LOCK_EX)
+        if not (APP / "node_modules/vite").is_dir():
+            install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
+            if subprocess.run(install, cwd=APP, capture_output=True).returncode:
+                is_missing("React, Vite and the network to install them,")
+        pack = ["npm", "pack", "--silent", "--pack-destination", str(directory), str(CLIENT)]
+        name = subprocess.run(pack, capture_output=True, text=True, check=True).stdout.strip()
+        with tarfile.open(directory / name) as packed:
+            packed.extractall(directory, filter="data")
+        shutil.rmtree(APP / "node_modules/fastauth-django-client")
+        shutil.copytree(directory / "package", APP / "node_modules/fastauth-django-client")
+        shutil.rmtree(APP / "node_modules/.vite", ignore_errors=True)  # what Vite made of the client of before
+    return APP
+
+
+def run(app, *command, **environment):
+    """Run a program to its end in the app's folder, and return what it prints."""
+    done = subprocess.run(command, cwd=app, env={**os.environ, **environment}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module", params=["proxy", "cross-origin"])
+def site(request, app, servers, tmp_path_factory):
+    """The page's address and the server of its API."""
+    port = free_port()
+    page = f"http://localhost:{port}"
+    example = Example(servers, tmp_path_factory.mktemp("example"))
+    environment = {"DEBUG": "1", "ALLOWED_HOSTS": "localhost"}
+    if request.param == "cross-origin":
+        environment["CORS_ORIGINS"] = page
+    server = example.start(None, **environment)
+    api = server.origin("localhost")
+    with serve(app, port, {"proxy": {"DJANGO": api}, "cross-origin": {"VITE_API": api}}[request.param]):
+        yield page, server
+    servers.stop(server)
+
+
+@contextmanager
+def serve(app, port, environment):
+    """Vite's development server."""
+    vite = [shutil.which("node"), "node_modules/vite/bin/vite.js", "--host", "localhost", "--strictPort", "--port"]
+    process = subprocess.Popen(
+        [*vite, str(port)], cwd=app, env={**os.environ, **environment}, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with urlopen(f"http://localhost:{port}/"):
+                    break
+            except URLError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture
+def open_app(profile, site):
+    address, _server = site
+
+    def open_app():
+        page = profile.open(address).page
+        expect(page.get_by_text("Looking whether")).to_be_hidden()
+        return page
+
+    return open_app
+
+
+@pytest.fixture
+def page(open_app, name):
+    """The app in a tab of somebody who has just signed in."""
+    page = open_app()
+    page.evaluate(SIGN_UP, {"email": f"{name}@example.com", "password": PASSWORD})
+    expect_signed_in(page, name)
+    return page
+
+
+def expect_signed_in(page, name):
+    expect(page.get_by_text(f"{name}@example.com")).to_be_visible()
+
+
+def expect_signed_out(page):
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def add_note(page, text):
+    page.get_by_label("New note").fill(text)
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text(text)).to_be_visible()
+
+
+def test_a_person_signs_out_and_in_and_is_still_there_after_a_reload(page, name):
+    add_note(page, "a note")
+    page.get_by_role("button", name="Sign out").click()
+    expect_signed_out(page)
+    expect(page.get_by_text("a note")).to_be_hidden()
+    page.get_by_label("Email").fill(f"{name}@example.com")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("The credentials are wrong.")
+    page.get_by_label("Email").fill(f"{name}@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("a note")).to_be_visible()
+    page.reload()
+    expect_signed_in(page, name)
+    expect(page.get_by_text("a note")).to_be_visible()
+
+
+def test_an_access_token_that_ran_out_is_not_noticed(page, profile):
+    profile.forget("access_token")
+    add_note(page, "with a renewed token")
+
+
+def test_six_requests_at_once_make_one_refresh(page, profile, site):
+    _address, server = site
+    add_note(page, "the only one")
+    profile.forget("access_token")
+    server.forget_seen()
+    server.hold("/api/notes/", parties=6)
+
+    assert page.evaluate(ASK, [1, 2, 3, 4, 5, 6]) == [1] * 6
+
+    statuses = [seen.status for seen in server.seen("/api/notes/", "GET")]
+    assert (statuses.count(401), statuses.count(200)) == (6, 6)
+    assert [seen.status for seen in server.seen("/auth/refresh", "POST")] == [200]
+
+
+def test_two_tabs_are_one_person(page, open_app, profile, site, name):
+    _address, server = site
+    other = open_app()
+    expect_signed_in(other, name)
+    profile.forget("access_token")
+    server.forget_seen()
+    server.hold("/api/notes/", parties=2)
+    for number, tab in enumerate([page, other]):
+        tab.evaluate(BEGIN_TO_ASK, [number])
+    assert [tab.evaluate("() => window.asked") for tab in (page, other)] == [[0], [0]]
+    assert [seen.status for seen in server.seen("/auth/refresh", "POST")] == [200]
+
+    page.get_by_role("button", name="Sign out").click()
+    expect_signed_out(page)
+    expect_signed_out(other)
+
+    other.get_by_label("Email").fill(f"{name}@example.com")
+    other.get_by_label("Password").fill(PASSWORD)
+    other.get_by_role("button", name="Sign in").click()
+    expect_signed_in(page, name)  # by name: the other tab told that somebody signed in, the server who
+
+
+def test_a_first_visit_asks_once_and_leaves_no_error_in_the_console(profile, site):
+    address, server = site
+    server.forget_seen()
+    tab = profile.open("about:blank")
+    errors = []
+    tab.page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    tab.go(address)
+    expect_signed_out(tab.page)
+    assert [seen.status for seen in server.seen("/auth/me", "GET")] == [204]
+    assert server.seen("/auth/refresh", "POST") == []
+    assert errors == []
+
+
+def test_strict_mode_makes_no_second_refresh(page, profile, open_app, site, name):
+    """React mounts twice there, and each time asks who is signed in."""
+    _address, server = site
+    profile.forget("access_token")
+    server.forget_seen()
+    expect_signed_in(open_app(), name)
+    assert [seen.status for seen in server.seen("/auth/me", "GET")] == [401, 200]
+    assert len(server.seen("/auth/refresh", "POST")) == 1
+
+
+def test_a_server_that_cannot_be_reached_is_told_and_asked_again(page, profile, open_app, site, name):
+    address, _server = site
+    tab = profile.open("about:blank")
+    tab.page.route(re.compile("/auth/me"), lambda route: route.abort())
+    tab.go(address)
+    expect(tab.page.get_by_text("The server cannot be reached.")).to_be_visible()
+    tab.page.unroute_all()
+    tab.page.evaluate("() => dispatchEvent(new Event('online'))")
+    expect_signed_in(tab.page, name)
+
+
+def test_a_server_renders_it_without_knowing_anybody(app):
+    assert run(app, "node", "--input-type=module", "--eval", RENDER) == "null\n"
+
+
+def test_the_app_builds_and_its_types_are_right(app, tmp_path):
+    run(app, "npm", "run", "build", "--", "--outDir", str(tmp_path), "--emptyOutDir")
+    assert (tmp_path / "index.html").exists()
