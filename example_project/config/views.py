@@ -1,5 +1,6 @@
 from typing import Any
 
+from accounts.management.commands.create_demo_account import EMAIL, PASSWORD
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.generic import TemplateView
@@ -11,7 +12,9 @@ class HomeView(TemplateView):
     template_name = "home.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(api_origin=settings.API_ORIGIN, fastauth=settings.FASTAUTH, **kwargs)
+        context = {"api_origin": settings.API_ORIGIN, "fastauth": settings.FASTAUTH}
+        # Outside of a demonstration there is no such account, and its password is public.
+        return super().get_context_data(**context, demo_account=(EMAIL, PASSWORD) if settings.DEBUG else None, **kwargs)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().get(request, *args, **kwargs)

@@ -104,6 +104,54 @@ def test_a_session_ended_elsewhere_is_told(profile, open_profile, address, name)
     expect(here.get_by_text("Your session was ended on another device")).to_be_visible()
 
 
+def test_the_live_view_survives_a_reload(profile, address, name):
+    page = profile.open(address).page
+    sign_up(page, name)
+    expect(page.get_by_text("POST /auth/register")).to_be_visible()
+    page.reload()
+    expect_signed_in(page)
+    expect(page.get_by_text("POST /auth/register")).to_be_visible()
+    expect(page.locator("#cookies .name")).to_have_count(2)
+    assert not re.search(r"eyJ[\w-]+\.", page.evaluate("JSON.stringify(sessionStorage)"))
+
+
+def test_a_new_password_signs_out_the_other_devices(profile, open_profile, address, name):
+    there = open_profile().open(address).page
+    sign_up(there, name)
+    page = profile.open(address).page
+    sign_in(page, name)
+    expect_signed_in(page)
+    page.get_by_text("Change the password").click()
+    page.get_by_label("Current password").fill("not the password 9")
+    page.get_by_label("New password").fill("another battery horse 7")
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_label("Current password")).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Current password").fill(PASSWORD)
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_text("Your password is changed")).to_be_visible()
+    add_note(page, "still here")
+    write_note(there, "too late")
+    expect_signed_out(there)
+
+
+def test_signing_out_everywhere_is_asked_about(profile, address, name):
+    page = profile.open(address).page
+    sign_up(page, name)
+    page.get_by_role("button", name="Sign out everywhere", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    add_note(page, "still here")
+    page.get_by_role("button", name="Sign out everywhere", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Sign out everywhere").click()
+    expect_signed_out(page)
+
+
+def test_the_demo_account_is_one_click_and_only_in_a_demonstration(profile, start, address):
+    assert profile.open(address).page.get_by_role("button", name="Use the demo account").count() == 0
+    demo = start(DEBUG="1", SECRET_KEY="of a demonstration, and long enough for HS256")
+    page = profile.open(demo.origin("app.example.test") + "/").page
+    expect(page.get_by_role("button", name="Use the demo account")).to_be_visible()
+
+
 def test_the_page_may_call_an_api_on_another_origin_of_the_site(profile, start, name):
     page_port, api_port = free_port(), free_port()
     page_origin = f"https://app.example.test:{page_port}"

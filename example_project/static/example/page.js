@@ -161,12 +161,26 @@ onSubmit($("sign-up"), ({ name, email, password }) =>
   auth.signUp({ name: name.value, email: email.value, password: password.value }),
 );
 
+onSubmit($("change-password"), async ({ current_password, new_password }) => {
+  await auth.changePassword(current_password.value, new_password.value);
+  $("change-password").reset();
+  $("change-password").closest("details").open = false;
+  await drawDevices();
+  notice("Your password is changed, and every other device is signed out.");
+});
+
 onSubmit($("add-note"), async ({ text }) => {
   await call("/api/notes/", { method: "POST", body: JSON.stringify({ text: text.value }) });
   await drawNotes();
   $("add-note").reset();
   text.focus();
   announce("Note added.");
+});
+
+$("use-demo")?.addEventListener("click", () => {
+  const { email, password } = $("sign-in").elements;
+  [email.value, password.value] = [$("use-demo").dataset.email, $("use-demo").dataset.password];
+  $("sign-in").requestSubmit();
 });
 
 for (const button of document.querySelectorAll("[data-show]")) {
@@ -184,7 +198,10 @@ function onClick(button, act) {
 }
 
 onClick($("sign-out"), () => auth.signOut());
-onClick($("end-all"), () => auth.sessions.endAll());
+onClick($("end-all"), () => new Promise((resolve, reject) => {
+  $("sure").showModal();
+  $("sure").onclose = () => ($("sure").returnValue === "yes" ? auth.sessions.endAll() : Promise.resolve()).then(resolve, reject);
+}));
 onClick($("end-others"), async () => {
   await auth.sessions.endAll({ keepCurrent: true });
   await drawDevices();
@@ -248,11 +265,11 @@ async function drawDevices() {
     const facts = [`used ${ago(device.last_used_at)}`, device.ip_address, `until ${day(device.expires_at)}`];
     row.querySelector(".meta").textContent = facts.filter(Boolean).join(" · ");
     const button = row.querySelector(".remove");
-    button.setAttribute("aria-label", device.current ? "Sign out this device" : `Sign out: ${name}, ${facts[0]}`);
+    button.hidden = device.current; // that is the button at the top of the page
+    button.setAttribute("aria-label", `Sign out: ${name}, ${facts[0]}`);
     onClick(button, async () => {
       const position = [...$("devices").children].indexOf(row);
       await auth.sessions.end(device.id);
-      if (device.current) return;
       await drawDevices();
       focusAfterRemoval($("devices"), position, $("devices-title"));
       announce(`${name} is signed out.`);
@@ -308,7 +325,10 @@ let renewed = ""; // and which one that was
 
 function learn(headers) {
   const cookies = JSON.parse(headers.get("X-Demo-Set-Cookie") ?? "[]");
-  if (cookies.length) drawCookies(cookies);
+  if (cookies.length) {
+    kept.cookies = cookies.map((cookie) => ({ ...cookie, at: Date.now() }));
+    draw();
+  }
   const left = Number(headers.get("X-Demo-Expires-In"));
   if (left > 0) life.end = Date.now() + left * 1000;
   const [seconds, which] = (headers.get("X-Demo-Renewed-At") ?? "").split(" ");
@@ -326,10 +346,21 @@ function seeRenewal(at, which) {
   drawDevices().catch((error) => notice(inWords(error), true));
 }
 
-function drawCookies(cookies) {
-  fill($("cookies"), "cookie-template", cookies, (row, { name, cleared, attributes }) => {
+/** What this view has seen, newest first. It survives a reload, with names and attributes alone. */
+const kept = JSON.parse(sessionStorage.getItem("seen") ?? '{"requests": [], "cookies": []}');
+
+const clock = (time = Date.now()) => new Date(time).toLocaleTimeString("en-GB");
+
+function log(method, path, status, at = Date.now()) {
+  kept.requests = [{ at, what: `${method} ${path}`, status }, ...kept.requests].slice(0, 20);
+  draw();
+}
+
+function draw() {
+  sessionStorage.setItem("seen", JSON.stringify(kept));
+  fill($("cookies"), "cookie-template", kept.cookies, (row, { name, cleared, attributes, at }) => {
     row.querySelector(".name").textContent = name;
-    row.querySelector(".fate").textContent = cleared ? "removed" : `set at ${clock()}`;
+    row.querySelector(".fate").textContent = `${cleared ? "removed" : "set"} at ${clock(at)}`;
     const chips = attributes.split("; ").map((attribute) => {
       const chip = document.createElement("code");
       chip.textContent = attribute;
@@ -337,24 +368,13 @@ function drawCookies(cookies) {
     });
     row.querySelector(".chips").replaceChildren(...chips);
   });
-  $("no-cookies").hidden = true;
-}
-
-const clock = (time = Date.now()) => new Date(time).toLocaleTimeString("en-GB");
-
-function log(method, path, status, at = Date.now()) {
-  const row = document.createElement("li");
-  const time = document.createElement("time");
-  time.textContent = clock(at);
-  const what = document.createElement("span");
-  what.className = "what";
-  what.textContent = `${method} ${path}`;
-  const outcome = document.createElement("span");
-  outcome.className = status < 400 ? "ok" : "refused";
-  outcome.textContent = status;
-  row.append(time, what, outcome);
-  $("requests").prepend(row);
-  while ($("requests").children.length > 20) $("requests").lastElementChild.remove();
+  $("no-cookies").hidden = kept.cookies.length > 0;
+  fill($("requests"), "request-template", kept.requests, (row, { at, what, status }) => {
+    row.querySelector("time").textContent = clock(at);
+    row.querySelector(".what").textContent = what;
+    row.querySelector(".status").textContent = status;
+    row.querySelector(".status").className = `status ${status < 400 ? "ok" : "refused"}`;
+  });
 }
 
 function tick() {
@@ -389,6 +409,7 @@ setInterval(() => {
 
 // --- begin -----------------------------------------------------------------------------------------------------------
 
+draw();
 let looking = false;
 
 /** Is somebody signed in? Asked at the start, and when the page is seen again: another device may have ended it. */
