@@ -26,6 +26,8 @@ PATIENCE = 30  # seconds until Vite answers for the first time
 ASK = """(numbers) => import("/src/auth.ts").then(({ ask }) =>
     Promise.all(numbers.map((number) => ask(`/api/notes/?${number}`).then((notes) => notes.length))))"""
 BEGIN_TO_ASK = f"(numbers) => void (window.asked = ({ASK})(numbers))"
+REMEMBER_FIRST_SIGHT = """() => addEventListener("pageshow", ({ persisted }) =>
+    (window.atFirst = [persisted, document.body.innerText]))"""
 SIGN_UP = """(data) => import("/src/auth.ts").then(({ auth }) => auth.signUp(data))"""
 
 
@@ -183,6 +185,27 @@ def test_strict_mode_makes_no_second_refresh(page, profile, open_app, site, name
     expect_signed_in(open_app(), name)
     assert [seen.status for seen in server.seen("/auth/me", "GET")] == [401, 200]
     assert len(server.seen("/auth/refresh", "POST")) == 1
+
+
+def test_back_after_a_sign_out_shows_nothing_of_the_person(chromium, site, name):
+    address, server = site
+    profile = chromium.profile_that_keeps_pages()
+    try:
+        tab = profile.open(address)
+        tab.page.evaluate(SIGN_UP, {"email": f"{name}@example.com", "password": PASSWORD})
+        add_note(tab.page, "private")
+        tab.run(REMEMBER_FIRST_SIGHT)
+        tab.go(f"{address}/vite.config.ts")
+        profile.context.clear_cookies()
+        tab.back()
+        tab.wait_until("() => window.atFirst")
+        persisted, text = tab.run("() => window.atFirst")
+        assert persisted
+        assert name not in text
+        assert "private" not in text
+        expect_signed_out(tab.page)
+    finally:
+        profile.close()
 
 
 def test_a_server_that_cannot_be_reached_is_told_and_asked_again(page, profile, open_app, site, name):
