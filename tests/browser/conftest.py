@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from tests.browser import npm
 from tests.browser.certificate import Authority
 from tests.browser.device import DeviceProfile, trusting_home
 from tests.browser.engines import ChromiumProfile, start_chromium, start_firefox
@@ -131,6 +132,12 @@ def plain_pages():
     pages = Pages(None)
     yield pages
     pages.close()
+
+
+@pytest.fixture(scope="session")
+def react_app(tmp_path_factory):
+    """The folder of the example's React app, whose packages are installed."""
+    return npm.install(npm.REACT, tmp_path_factory.mktemp("client"))
 
 
 @pytest.fixture(scope="session")

@@ -184,7 +184,7 @@ class Chromium:
     def profile_that_keeps_pages(self) -> ChromiumProfile:
         """A profile with pages kept for the Back button, as everybody's is. Playwright switches that off."""
         context = self.chromium.launch_persistent_context(
-            self.directory / "keeps-pages",
+            self.directory / f"profile-{len(list(self.directory.iterdir()))}",
             executable_path=self.executable,
             args=self.flags,
             ignore_default_args=["--disable-back-forward-cache"],

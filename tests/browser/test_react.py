@@ -1,12 +1,10 @@
 """The React app of the example (docs/front-ends/react.md): built and served by its own tools, with the client as npm
 packs it, across origins and through Vite's one-line proxy."""
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
-import tarfile
 import time
 from contextlib import contextmanager
 from urllib.error import URLError
@@ -15,14 +13,12 @@ from urllib.request import urlopen
 import pytest
 
 from tests.browser.example import Example, expect
-from tests.browser.servers import ROOT, free_port
+from tests.browser.npm import run
+from tests.browser.servers import free_port
 from tests.factories import PASSWORD
-from tests.missing import is_missing
 
 pytestmark = pytest.mark.browser
 
-APP = ROOT / "example_project/frontends/react"
-CLIENT = ROOT / "fastauth_django/static/fastauth_django"
 PATIENCE = 30  # seconds until Vite answers for the first time
 
 #: Requests of the app's own client, which Vite serves as the one module that the app itself imports. Each has another
@@ -30,51 +26,13 @@ PATIENCE = 30  # seconds until Vite answers for the first time
 ASK = """(numbers) => import("/src/auth.ts").then(({ ask }) =>
     Promise.all(numbers.map((number) => ask(`/api/notes/?${number}`).then((notes) => notes.length))))"""
 BEGIN_TO_ASK = f"(numbers) => void (window.asked = ({ASK})(numbers))"
+REMEMBER_FIRST_SIGHT = """() => addEventListener("pageshow", ({ persisted }) =>
+    (window.atFirst = [persisted, document.body.innerText]))"""
 SIGN_UP = """(data) => import("/src/auth.ts").then(({ auth }) => auth.signUp(data))"""
-
-#: What a server renders that has no page: React's own, on the client of the package.
-RENDER = """
-import { createClient } from "fastauth-django-client";
-import { useAuth } from "fastauth-django-client/react";
-import { createElement } from "react";
-import { renderToString } from "react-dom/server";
-
-const auth = createClient();
-console.log(renderToString(createElement(() => JSON.stringify(useAuth(auth).signedIn))));
-"""
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory):
-    """The app with its packages installed, among them the client as it would be published."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        is_missing("node or npm")
-    directory = tmp_path_factory.mktemp("client")
-    with (APP / "package.json").open() as manifest:
-        fcntl.flock(manifest, fcntl.LOCK_EX)
-        if not (APP / "node_modules/vite").is_dir():
-            install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-            if subprocess.run(install, cwd=APP, capture_output=True).returncode:
-                is_missing("React, Vite and the network to install them,")
-        pack = ["npm", "pack", "--silent", "--pack-destination", str(directory), str(CLIENT)]
-        name = subprocess.run(pack, capture_output=True, text=True, check=True).stdout.strip()
-        with tarfile.open(directory / name) as packed:
-            packed.extractall(directory, filter="data")
-        shutil.rmtree(APP / "node_modules/fastauth-django-client")
-        shutil.copytree(directory / "package", APP / "node_modules/fastauth-django-client")
-        shutil.rmtree(APP / "node_modules/.vite", ignore_errors=True)  # what Vite made of the client of before
-    return APP
-
-
-def run(app, *command, **environment):
-    """Run a program to its end in the app's folder, and return what it prints."""
-    done = subprocess.run(command, cwd=app, env={**os.environ, **environment}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module", params=["proxy", "cross-origin"])
-def site(request, app, servers, tmp_path_factory):
+def site(request, react_app, servers, tmp_path_factory):
     """The page's address and the server of its API."""
     port = free_port()
     page = f"http://localhost:{port}"
@@ -84,7 +42,7 @@ def site(request, app, servers, tmp_path_factory):
         environment["CORS_ORIGINS"] = page
     server = example.start(None, **environment)
     api = server.origin("localhost")
-    with serve(app, port, {"proxy": {"DJANGO": api}, "cross-origin": {"VITE_API": api}}[request.param]):
+    with serve(react_app, port, {"proxy": {"DJANGO": api}, "cross-origin": {"VITE_API": api}}[request.param]):
         yield page, server
     servers.stop(server)
 
@@ -229,6 +187,27 @@ def test_strict_mode_makes_no_second_refresh(page, profile, open_app, site, name
     assert len(server.seen("/auth/refresh", "POST")) == 1
 
 
+def test_back_after_a_sign_out_shows_nothing_of_the_person(chromium, site, name):
+    address, server = site
+    profile = chromium.profile_that_keeps_pages()
+    try:
+        tab = profile.open(address)
+        tab.page.evaluate(SIGN_UP, {"email": f"{name}@example.com", "password": PASSWORD})
+        add_note(tab.page, "private")
+        tab.run(REMEMBER_FIRST_SIGHT)
+        tab.go(f"{address}/vite.config.ts")
+        profile.context.clear_cookies()
+        tab.back()
+        tab.wait_until("() => window.atFirst")
+        persisted, text = tab.run("() => window.atFirst")
+        assert persisted
+        assert name not in text
+        assert "private" not in text
+        expect_signed_out(tab.page)
+    finally:
+        profile.close()
+
+
 def test_a_server_that_cannot_be_reached_is_told_and_asked_again(page, profile, open_app, site, name):
     address, _server = site
     tab = profile.open("about:blank")
@@ -240,10 +219,6 @@ def test_a_server_that_cannot_be_reached_is_told_and_asked_again(page, profile, 
     expect_signed_in(tab.page, name)
 
 
-def test_a_server_renders_it_without_knowing_anybody(app):
-    assert run(app, "node", "--input-type=module", "--eval", RENDER) == "null\n"
-
-
-def test_the_app_builds_and_its_types_are_right(app, tmp_path):
-    run(app, "npm", "run", "build", "--", "--outDir", str(tmp_path), "--emptyOutDir")
+def test_the_app_builds_and_its_types_are_right(react_app, tmp_path):
+    run(react_app, "npm", "run", "build", "--", "--outDir", str(tmp_path), "--emptyOutDir")
     assert (tmp_path / "index.html").exists()

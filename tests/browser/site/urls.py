@@ -8,4 +8,5 @@ urlpatterns = [
     path("page", views.page),
     path("callback", views.callback),
     path("worker.js", views.worker),
+    path("cache-first.js", views.cache_first),
 ]

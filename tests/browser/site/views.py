@@ -30,6 +30,19 @@ self.onfetch = (event) => {
 };
 """
 
+#: As tutorials have it, for a page that works offline.
+CACHE_FIRST = """
+self.oninstall = () => self.skipWaiting();
+self.onactivate = (event) => event.waitUntil(self.clients.claim());
+const fetchAndKeep = async (request) => {
+    const response = await fetch(request);
+    if (request.method === "GET") await (await caches.open("all")).put(request, response.clone());
+    return response;
+};
+self.addEventListener("fetch", (event) => event.respondWith(
+    caches.match(event.request).then((kept) => kept ?? fetchAndKeep(event.request))));
+"""
+
 
 class NotesView(APIView):
     """The caller's own notes. Written without a thought for cookies, tokens or forged requests."""
@@ -57,6 +70,11 @@ def page(request):
 def worker(request):
     """A service worker of an attacker's, on a site that lets people upload scripts."""
     return HttpResponse(WORKER, content_type="text/javascript")
+
+
+def cache_first(request):
+    """A service worker of the site's own, which asks its cache before it asks the server."""
+    return HttpResponse(CACHE_FIRST, content_type="text/javascript")
 
 
 def callback(request):

@@ -7,7 +7,7 @@ export function App() {
   const { signedIn, user, reason } = useAuth(auth);
 
   if (reason === "unreachable") return <p role="alert">The server cannot be reached.</p>;
-  if (signedIn === null) return <p>Looking whether you are signed in…</p>;
+  if (signedIn === null) return <p>Looking whether you are signed in</p>;
   if (!signedIn) return <SignIn />;
   return (
     <>

@@ -1,0 +1,59 @@
+"""The React app of the example with its npm packages, among them the client as ``npm pack`` makes it."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from tests.browser.servers import ROOT
+from tests.missing import is_missing
+
+REACT = ROOT / "example_project/frontends/react"
+CLIENT = ROOT / "fastauth_django/static/fastauth_django"
+
+
+def install(app: Path, directory: Path) -> Path:
+    """Put the packages of ``app`` beside its sources, where they stay for the next run, and today's client."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        is_missing("node or npm")
+    with (app / "package.json").open() as manifest:
+        fcntl.flock(manifest, fcntl.LOCK_EX)  # tests on another core may be about to install them too
+        wanted, installed = manifest.read(), app / "node_modules/.installed"
+        if not installed.exists() or installed.read_text() != wanted:
+            command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
+            if subprocess.run(command, cwd=app, capture_output=True).returncode:
+                is_missing(f"npm's packages for {app.name}, and the network to install them,")
+            installed.write_text(wanted)
+        package, packed = app / "node_modules/fastauth-django-client", pack_client(directory)
+        if contents(package) != contents(packed):
+            shutil.rmtree(package)
+            shutil.copytree(packed, package)
+            shutil.rmtree(app / "node_modules/.vite", ignore_errors=True)  # what Vite made of the client of before
+    return app
+
+
+def pack_client(directory: Path) -> Path:
+    """The client as it would be published, unpacked below ``directory``."""
+    command = ["npm", "pack", "--silent", "--pack-destination", str(directory), str(CLIENT)]
+    name = run(directory, *command).strip()
+    with tarfile.open(directory / name) as packed:
+        packed.extractall(directory, filter="data")
+    return directory / "package"
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def run(directory: Path, *command: str) -> str:
+    """Run a program to its end in ``directory``, and return what it prints."""
+    done = subprocess.run(command, cwd=directory, env=os.environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def run_module(app: Path, code: str) -> str:
+    """The same for a JavaScript module that imports the packages of ``app``."""
+    return run(app, "node", "--input-type=module", "--eval", code)
