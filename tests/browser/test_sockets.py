@@ -1,20 +1,16 @@
 """WebSockets in a project that follows the page of the documentation: real servers, Redis, and sockets of Chromium."""
 
-import os
 import re
-import subprocess
-import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread, Timer
+from threading import Thread
 
 import pytest
-import requests
 
-from tests.browser.servers import free_port
+from tests.integration.asgi_server import PASSWORD, asgi_server, prepare
 from tests.integration.project import Project
 from tests.missing import need
 from tests.redis_server import Redis
@@ -22,14 +18,7 @@ from tests.redis_server import Redis
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGE = "integrations/channels.md"
-PASSWORD = "correct horse battery 9"
 AT_ONCE = 10  # seconds; a check each minute would come later
-COMMANDS = {
-    "uvicorn": ("uvicorn", "--port {port} mysite.asgi:application", "running on"),
-    "daphne": ("daphne", "--bind 127.0.0.1 --port {port} mysite.asgi:application", "Listening on"),
-}
-#: The page's own, and the other one that channels_redis has.
-LAYERS = {"uvicorn": "channels_redis.pubsub.RedisPubSubChannelLayer", "daphne": "channels_redis.core.RedisChannelLayer"}
 #: One look at the sessions of a thousand sockets, each of a session of its own.
 LOOK = """
 import time
@@ -58,71 +47,6 @@ OPEN = """(name, url, protocols) => new Promise((resolve) => {
 })"""
 
 
-@contextmanager
-def asgi_server(project: Project, name: str):
-    """A process that serves the project; yields its port."""
-    need("channels_redis")
-    module, options, says = COMMANDS[name]
-    need(module, source="the extra servers")
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *options.format(port=port).split()],
-        cwd=project.directory,
-        env={**os.environ, **project.variables, "PYTHONUNBUFFERED": "1", "LAYER": LAYERS[name]},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    patience = Timer(60, process.kill)
-    patience.start()
-    drain = Thread(target=process.stdout.read)  # so that the pipe never fills up
-    try:
-        said = ""
-        while says not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
-        drain.start()
-        yield Worker(port, process.pid, name)
-    finally:
-        patience.cancel()
-        process.kill()
-        process.wait(timeout=30)
-        if drain.ident is not None:
-            drain.join()
-        process.stdout.close()
-
-
-class Worker:
-    def __init__(self, port: int, pid: int, server: str) -> None:
-        self.port, self.pid, self.server = port, pid, server
-
-    def ended(self, reason: str) -> list:
-        """What a page is told. daphne passes no reason on."""
-        return [4401, "" if self.server == "daphne" else reason]
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def inbox(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws/inbox"
-
-    def sign_in(self) -> requests.Session:
-        visitor = requests.Session()
-        answer = visitor.post(f"{self.origin}/auth/login", json={"username": "ada", "password": PASSWORD}, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return visitor
-
-    def sign_out(self, cookies: dict[str, str]) -> float:
-        """Sign somebody out; returns the seconds that it took."""
-        began = time.monotonic()
-        answer = requests.post(f"{self.origin}/auth/logout", cookies=cookies, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return time.monotonic() - began
-
-
 @pytest.fixture(scope="module")
 def redis():
     need("channels_redis")
@@ -137,20 +61,13 @@ def project(tmp_path_factory, redis):
     directory = tmp_path_factory.mktemp("sockets") / "project"
     project = Project(directory, REDIS_URL=redis.url)
     project.follow("quickstart.md").follow(PAGE)
-    project.configure("DATABASES['default']['OPTIONS'] = {'timeout': 30}")
     # With DEBUG, pages on other ports of this machine are let in, for the proxies of development servers.
     project.configure("DEBUG = False\nALLOWED_HOSTS = ['127.0.0.1']\nFASTAUTH['COOKIE_SECURE'] = False")
     project.configure("import os\nCHANNEL_LAYERS['default']['BACKEND'] = os.environ.get('LAYER')")
-    project.manage("migrate")
-    project.manage(
-        "shell",
-        "-c",
-        f"from django.contrib.auth.models import User; User.objects.create_user('ada', password='{PASSWORD}')",
-    )
-    return project
+    return prepare(project)
 
 
-@pytest.fixture(scope="module", params=COMMANDS)
+@pytest.fixture(scope="module", params=["uvicorn", pytest.param("daphne", marks=pytest.mark.nightly)])
 def workers(request, project):
     """Two processes of one server, on the same database and the same Redis."""
     with ExitStack() as stack:
@@ -192,7 +109,7 @@ def closed(tab, name: str) -> list:
 
 
 def test_page_of_the_site_opens_a_socket_and_talks(tab, workers):
-    assert tab.run(OPEN, "inbox", workers[0].inbox, []) == {"signed_in_as": "ada"}
+    assert tab.run(OPEN, "inbox", workers[0].sockets + "inbox", []) == {"signed_in_as": "ada"}
     tab.run("() => window.sockets.inbox.socket.send('\"hello\"')")
     tab.wait_until("() => window.sockets.inbox.messages.length === 2")
     assert tab.evaluate("window.sockets.inbox.messages[1]") == {"heard": "hello"}
@@ -201,7 +118,7 @@ def test_page_of_the_site_opens_a_socket_and_talks(tab, workers):
 def test_page_of_another_origin_opens_none(tab, profile, workers, evil):
     page = profile.open(evil)
 
-    assert page.run(OPEN, "inbox", workers[0].inbox, []) is None
+    assert page.run(OPEN, "inbox", workers[0].sockets + "inbox", []) is None
     assert page.evaluate("window.sockets.inbox.opened") is False
     assert closed(page, "inbox")[0] == 1006
 
@@ -209,13 +126,13 @@ def test_page_of_another_origin_opens_none(tab, profile, workers, evil):
 def test_visitor_is_told_by_a_code(profile, workers):
     tab = profile.open(f"{workers[0].origin}/auth/me")
 
-    assert tab.run(OPEN, "inbox", workers[0].inbox, []) is None
+    assert tab.run(OPEN, "inbox", workers[0].sockets + "inbox", []) is None
     assert closed(tab, "inbox") == workers[0].ended("not_authenticated")
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["the same process", "another process"])
 def test_signing_out_closes_the_socket_at_once(tab, profile, workers, which):
-    tab.run(OPEN, "inbox", workers[0].inbox, [])
+    tab.run(OPEN, "inbox", workers[0].sockets + "inbox", [])
     began = time.monotonic()
 
     workers[which].sign_out(cookies_of(profile))
@@ -229,9 +146,9 @@ def test_token_is_offered_as_a_subprotocol_from_any_page(tab, profile, workers, 
     profile.context.clear_cookies()
     page = profile.open(evil)
 
-    assert page.run(OPEN, "good", workers[0].inbox, ["fastauth.bearer", token]) == {"signed_in_as": "ada"}
+    assert page.run(OPEN, "good", workers[0].sockets + "inbox", ["fastauth.bearer", token]) == {"signed_in_as": "ada"}
     assert page.evaluate("window.sockets.good.protocol") == "fastauth.bearer"
-    assert page.run(OPEN, "bad", workers[0].inbox, ["fastauth.bearer", token[:-4] + "AAAA"]) is None
+    assert page.run(OPEN, "bad", workers[0].sockets + "inbox", ["fastauth.bearer", token[:-4] + "AAAA"]) is None
     assert closed(page, "bad") == workers[0].ended("token_invalid")
 
 
@@ -252,7 +169,7 @@ def test_code_of_the_page_tells_who_was_signed_out(tab, profile, workers, projec
 
 def test_sign_out_does_not_wait_for_a_redis_that_hangs(tab, profile, workers, redis):
     """The same process knows by itself; the test of the minute is the quick one."""
-    tab.run(OPEN, "inbox", workers[0].inbox, [])
+    tab.run(OPEN, "inbox", workers[0].sockets + "inbox", [])
     redis.hang(3)
 
     assert workers[0].sign_out(cookies_of(profile)) < 2
@@ -277,7 +194,7 @@ def test_a_thousand_sockets(project, count, capsys):
         def open_one(number: int):
             header = {"Cookie": f"access_token={tokens[number % 100]}"}
             socket = stack.enter_context(
-                connect(worker.inbox, origin=worker.origin, additional_headers=header, ping_interval=None)
+                connect(worker.sockets + "inbox", origin=worker.origin, additional_headers=header, ping_interval=None)
             )
             assert "ada" in socket.recv(timeout=30)
             return socket
