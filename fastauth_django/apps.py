@@ -1,4 +1,7 @@
+from importlib.util import find_spec
+
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 
@@ -17,3 +20,6 @@ class FastAuthConfig(AppConfig):
             cors.connect()
         if apps.is_installed("drf_spectacular"):
             from .contrib import spectacular  # noqa: F401 (drf-spectacular finds it by its classes)
+        if getattr(settings, "CHANNEL_LAYERS", None) and find_spec("channels"):
+            # A process that serves no sockets also revokes sessions, and others have to hear of it.
+            from .contrib import channels  # noqa: F401 (connects its receiver)

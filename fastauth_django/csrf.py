@@ -43,16 +43,22 @@ def forgery_fault(request: HttpRequest, *, csrf_token_can_be_sent: bool = True) 
     """Why ``request`` must not act with the cookies that it carries, or None if it may.
 
     ``csrf_token_can_be_sent=False`` is for signing in and up in ``"token"`` mode: the visitor has no token yet, so the
-    origin rule decides instead.
+    origin rule decides instead. So it does for the handshake of a WebSocket, a ``GET`` that opens a way to act: a page
+    can add no token to it.
     """
-    if request.method in SAFE_METHODS:
+    if request.method in SAFE_METHODS and not is_handshake(request):
         return None
     mode = conf.CSRF_PROTECTION
     if mode is None:
         return None
-    if mode == "token" and csrf_token_can_be_sent:
+    if mode == "token" and csrf_token_can_be_sent and not is_handshake(request):
         return _token_fault(request)
     return cross_origin_fault(request)
+
+
+def is_handshake(request: HttpRequest | Request) -> bool:
+    """Whether ``request`` was made from the scope of a WebSocket, as :mod:`.contrib.channels` does."""
+    return (getattr(request, "scope", None) or {}).get("type") == "websocket"
 
 
 def refuse_forgery(request: HttpRequest | Request) -> None:
@@ -95,7 +101,9 @@ def cross_origin_fault(request: HttpRequest) -> Fault | None:
     fetch_site = request.META.get("HTTP_SEC_FETCH_SITE")
     if origin is not None and is_trusted_origin(origin):
         return None
-    if fetch_site == "same-origin" and origin is not None and is_origin_before_proxy(request, origin):
+    # Chromium tells no handshake's Sec-Fetch-Site, and lets a page set no header of one either.
+    may_be_own = fetch_site == "same-origin" or (fetch_site is None and is_handshake(request))
+    if may_be_own and origin is not None and is_origin_before_proxy(request, origin):
         return None
     if origin is not None and not is_own_origin(request, origin):
         # Whatever Sec-Fetch-Site says: one engine called a forged form "same-origin" when the page was reloaded.

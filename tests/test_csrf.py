@@ -11,8 +11,10 @@ from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 
-from fastauth_django import refuse_forgery
+from fastauth_django import csrf, refuse_forgery
+from fastauth_django.contrib import channels
 from fastauth_django.models import AuthSession
+from tests import sockets
 from tests.clients import ACCESS, REFRESH, Browser, NativeApp
 from tests.factories import PASSWORD, sign_up_data
 
@@ -325,6 +327,35 @@ def test_every_method_that_may_change_something_is_checked(signed_in, method):
 @pytest.mark.parametrize(("method", "status"), [("GET", 200), ("HEAD", 200), ("OPTIONS", 200), ("TRACE", 405)])
 def test_methods_that_change_nothing_are_not_checked(signed_in, method, status):
     assert signed_in.generic(method, "/private", **FOREIGN).status_code == status
+
+
+# --- The origin rule for the handshake of a WebSocket ---------------------------------------------------------------
+
+#: Of a handshake Chromium does not say where it comes from, and a page can add no header to it.
+ONLY_FOR_REQUESTS = "a proxy's host without Sec-Fetch-Site"
+FORGED_HANDSHAKES = {name: headers for name, headers in FROM_ANOTHER_PAGE.items() if name != ONLY_FOR_REQUESTS}
+
+
+def handshake_fault(headers):
+    sent = {name.removeprefix("HTTP_").lower(): value for name, value in headers.items() if name != "secure"}
+    scope = sockets.handshake(scheme="wss" if headers.get("secure") else "ws", **sent)
+    return csrf.forgery_fault(channels.handshake(scope)[1])
+
+
+@pytest.mark.parametrize("headers", FROM_THE_PAGE_ITSELF.values(), ids=FROM_THE_PAGE_ITSELF)
+def test_own_page_may_open_a_socket(settings, headers):
+    settings.ALLOWED_HOSTS = ["*"]
+
+    assert handshake_fault(headers) is None
+
+
+@pytest.mark.parametrize("mode", ["origin", "token"])
+@pytest.mark.parametrize("headers", FORGED_HANDSHAKES.values(), ids=FORGED_HANDSHAKES)
+def test_page_of_another_origin_may_not_open_a_socket(settings, headers, mode):
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.FASTAUTH = {**settings.FASTAUTH, "CSRF_PROTECTION": mode}
+
+    assert handshake_fault(headers) is not None
 
 
 # --- Proxies and hosts ---------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ FLOORS = [
     {"serializers", "middleware", "test", "device_sessions"},
     {"views"},
     {"device_views"},
-    {"urls", "checks", "contrib.cors", "contrib.spectacular"},
+    {"urls", "checks", "contrib.channels", "contrib.cors", "contrib.ninja", "contrib.spectacular"},
     {"apps"},
 ]
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
