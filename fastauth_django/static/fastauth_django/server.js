@@ -58,7 +58,7 @@ class Cookies {
     const [pair, ...attributes] = line.split(";").map((part) => part.trim());
     const name = pair.slice(0, pair.indexOf("=") + 1);
     this.pairs = this.pairs.filter((each) => !each.startsWith(name));
-    if (!attributes.some((attribute) => /^max-age=(0|-\d+)$/i.test(attribute))) this.pairs.push(pair);
+    if (!attributes.some((attribute) => /^max-age=0$/i.test(attribute))) this.pairs.push(pair);
   }
 
   toString() {
@@ -82,7 +82,8 @@ function timesOf(token) {
 
 /** @type {(incoming: any) => Headers} */
 function headersOf(incoming) {
-  const headers = incoming?.headers ?? incoming;
+  const isHeaders = typeof incoming?.get === "function"; // those of Next.js have a property "headers" too
+  const headers = isHeaders ? incoming : incoming?.headers;
   if (typeof headers?.get === "function") return headers;
   const what = "A call to Django needs the visitor's request: a Request, or its Headers (in Next.js: await headers()).";
   throw new FastAuthServerError("no_request", what);
@@ -174,7 +175,7 @@ export function createServerClient({
   function refresh(request, cookies, address) {
     const key = cookies.values(refreshCookieName).join();
     const headers = introduce(request, cookies, address, { Accept: "application/json" });
-    const scheme = /^https?(?=,|$)/.exec(headers.get("X-Forwarded-Proto") ?? "")?.[0];
+    const scheme = /^https?/.exec(headers.get("X-Forwarded-Proto") ?? "")?.[0];
     headers.set("Referer", `${scheme ? `${scheme}:` : base.protocol}//${base.host}/`);
     const csrfToken = cookies.values(csrfCookieName).pop(); // the last one, as Django has it
     if (csrfToken) headers.set(csrfHeaderName, csrfToken);
