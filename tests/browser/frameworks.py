@@ -1,6 +1,6 @@
-"""The apps of ``example_project/frontends`` that a server renders: built and run by their own tools, before the example.
+"""The apps of ``example_project/frontends`` that a server renders, built and run by their own tools.
 
-An app is built in a copy, with the client as ``npm pack`` makes it, so that two runs do not meet.
+Each is built in a copy, so that two runs do not meet, with the client as ``npm pack`` makes it.
 """
 
 import fcntl

@@ -3,7 +3,9 @@ Chromium as a person does. Django is behind them; the browser knows only the app
 
 import re
 from functools import partial
+from http.client import HTTPConnection
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -109,6 +111,23 @@ def test_an_access_token_that_ran_out_is_not_noticed(profile, app, page, name):
     assert {cookie.name for cookie in profile.cookies()} == {ACCESS, REFRESH}
 
 
+def test_a_page_load_that_was_broken_off_is_answered_the_second_time(app, page, name):
+    """The answer with the new cookies came too late for it, and the browser still has the old ones."""
+    address = urlsplit(app.origin)
+    cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+    answers = []
+    for _turn in range(2):
+        connection = HTTPConnection("localhost", address.port)
+        connection.request("GET", "/", headers={"Cookie": f"{REFRESH}={cookies[REFRESH]}"})
+        answers.append(answer := connection.getresponse())
+        answer.text = answer.read().decode()
+        connection.close()
+    assert [answer.status for answer in answers] == [307, 200]
+    assert f"{name}@example.com" in answers[1].text
+    set_cookies = [line.partition("=")[0] for line in answers[1].headers.get_all("Set-Cookie")]
+    assert set_cookies == [ACCESS]
+
+
 def test_a_form_with_an_access_token_that_ran_out_acts_once(profile, page):
     profile.forget(ACCESS)
     add_note(page, "once")
@@ -144,6 +163,31 @@ def test_six_requests_at_once_make_one_refresh(profile, app, page):
         urlopen(f"{app.api.origin('127.0.0.1')}/auth/refresh", data=b"")  # noqa: S310  # and the one refresh goes on.
     assert page.evaluate("window.answers") == [200] * 6
     assert count(app, "/auth/refresh") == refreshes + 2
+
+
+@pytest.mark.parametrize("app", ["next"], indirect=True)
+def test_a_page_that_makes_a_client_is_rendered_at_build_time(app):
+    """``createClient()`` stands at the top of a module, and touches nothing of a browser before it is used."""
+    assert re.search(r"○ /sign-in\b", app.built.build_log)
+
+
+def test_the_types_of_the_published_client_are_strict(app):
+    options = [
+        "--noEmit",
+        "--strict",
+        "--allowJs",
+        "--checkJs",
+        "--target",
+        "es2023",
+        "--lib",
+        "es2023,dom,dom.iterable",
+    ]
+    package = "node_modules/fastauth-django-client"
+    app.built.run(
+        "node_modules/typescript/bin/tsc",
+        *[*options, "--module", "nodenext", "--types", "node"],
+        *(f"{package}/{name}" for name in ["fastauth.d.ts", "server.d.ts", "server.js"]),
+    )
 
 
 def test_two_tabs_whose_access_token_ran_out_both_go_on(profile, app, page, name):

@@ -9,7 +9,7 @@
  *
  *     return django.respond(request, (visitor) => new Response(…)); // where cookies can be set: refreshes if need be
  *
- * Django decides by what the visitor's browser says of a request whether it may act. So each call repeats that: else the
+ * Django decides by what the visitor's browser says of a request whether it may act. So each call repeats that. Else the
  * framework's server, which holds the cookies, would speak for any page. What each function takes, gives and throws:
  * server.d.ts.
  */
@@ -56,8 +56,8 @@ class Cookies {
   /** Do with a Set-Cookie line what the browser is going to do with it. @param {string} line */
   apply(line) {
     const [pair, ...attributes] = line.split(";").map((part) => part.trim());
-    const name = pair.slice(0, pair.indexOf("=") + 1);
-    this.pairs = this.pairs.filter((each) => !each.startsWith(name));
+    const name = pair.split("=", 1)[0];
+    this.pairs = this.pairs.filter((each) => !each.startsWith(`${name}=`));
     if (!attributes.some((attribute) => /^max-age=0$/i.test(attribute))) this.pairs.push(pair);
   }
 
@@ -97,7 +97,10 @@ function headersOf(incoming) {
 const asksForChange = (incoming) =>
   "method" in incoming ? !SAFE_METHODS.includes(incoming.method) : incoming.has("Origin");
 
-/** @type {(response: Response, lines: string[]) => Response} A copy, because some have headers that cannot be changed. */
+/**
+ * A copy of the response with these Set-Cookie lines. Of some responses, as of a redirect, no header can be changed.
+ * @type {(response: Response, lines: string[]) => Response}
+ */
 function withCookies(response, lines) {
   if (!lines.length) return response;
   const copy = new Response(response.body, response);
@@ -106,7 +109,7 @@ function withCookies(response, lines) {
   return copy;
 }
 
-/** @type {(request: Request) => Response} The same request once more; a body is sent again. */
+/** Have the browser send the same request once more, with its body. @type {(request: Request) => Response} */
 function onceMore(request) {
   const url = new URL(request.url);
   url.pathname = url.pathname.replace(/^\/+/, "/"); // as a relative address, //evil.example would be another host
@@ -168,8 +171,8 @@ export function createServerClient({
    * The Set-Cookie lines of a refresh: of new cookies, or, if the session has ended, of none any more. An empty list if
    * the API cannot say for now; the cookies stay as they are. Requests that carry the same cookie at once share one.
    *
-   * It is this server that acts, whatever the visitor asked for: a link on another site must not find the visitor signed
-   * out. So nothing is said of the page. For CSRF_PROTECTION = "token", which wants a page, it is one of the API's own.
+   * This server acts here, whatever the visitor asked for: who comes by a link on another site is to be signed in too.
+   * So nothing is said of the page. For CSRF_PROTECTION = "token", which wants a page, it is one of the API's own.
    * @type {(request: Request, cookies: Cookies, address?: string) => Promise<string[]>}
    */
   function refresh(request, cookies, address) {
@@ -191,7 +194,10 @@ export function createServerClient({
     return lines;
   }
 
-  /** If this clock is ahead, each new token would look as if it had run out. @type {(lines: string[], body: any) => void} */
+  /**
+   * If this clock is ahead, each new token looks as if it had run out, and the browser would be sent on for ever.
+   * @type {(lines: string[], body: any) => void}
+   */
   function learnClock(lines, { expires_in }) {
     const given = new Cookies();
     lines.forEach((line) => given.apply(line));
@@ -210,7 +216,8 @@ export function createServerClient({
    */
   function visitorOf(incoming, cookies, address, lines) {
     const visitors = headersOf(incoming);
-    const host = visitors.get("X-Forwarded-Host") ?? visitors.get("Host") ?? ("url" in incoming && new URL(incoming.url).host);
+    const calledBy = "url" in incoming ? new URL(incoming.url).host : null; // HTTP/2 has no Host
+    const host = visitors.get("X-Forwarded-Host") ?? visitors.get("Host") ?? calledBy;
 
     /** @type {(url: URL, method: string) => void} */
     function refuse(url, method) {
@@ -220,11 +227,11 @@ export function createServerClient({
       }
       if (SAFE_METHODS.includes(method)) return;
       if (lines() === null && url.pathname.startsWith(base.pathname)) {
-        const why = `${method} ${url.pathname} sets cookies, and they cannot reach the browser from here. Call it in respond().`;
+        const why = `${method} ${url.pathname} sets cookies, and from here none reaches the browser. Use respond().`;
         throw new FastAuthServerError("cookies_cannot_be_set", why);
       }
       if (!asksForChange(incoming)) {
-        const why = `${method} ${url.pathname} while a page is only read: any link could cause it. Let a form or a script POST.`;
+        const why = `${method} ${url.pathname} while a page is only read: any link could cause it. POST to this server.`;
         throw new FastAuthServerError("change_not_asked_for", why);
       }
     }
@@ -285,8 +292,8 @@ export function createServerClient({
         lines.push(...await refresh(request, cookies, clientAddress));
         lines.forEach((line) => cookies.apply(line));
         const after = cookies.values(refreshCookieName).join();
-        // Who uses the new access token shows Django that the new cookies have arrived, and that ends the old ones. Only
-        // the browser can show that: it may have gone away, and would come back with old cookies, as a thief does.
+        // To Django the first use of the new access token means that the new cookies have arrived, and that the old ones
+        // are stolen if they come again. So the browser has to use it first: it may have given up on this page.
         if (after && after !== before) return withCookies(onceMore(request), lines);
       }
       const response = await answer(visitorOf(request, cookies, clientAddress, () => (sent ? null : lines)));
