@@ -171,6 +171,12 @@ def test_a_page_that_makes_a_client_is_rendered_at_build_time(app):
     assert re.search(r"○ /sign-in\b", app.built.build_log)
 
 
+@pytest.mark.parametrize("app", ["sveltekit"], indirect=True)
+def test_the_types_of_the_app_are_right(app):
+    """``next build`` looks at them by itself."""
+    app.built.run("node_modules/svelte-check/bin/svelte-check", "--fail-on-warnings")
+
+
 def test_the_types_of_the_published_client_are_strict(app):
     options = [
         "--noEmit",
