@@ -38,6 +38,8 @@ PACKAGE_FILES = [
     "fastauth_django/static/fastauth_django/package.json",
     "fastauth_django/static/fastauth_django/react.d.ts",
     "fastauth_django/static/fastauth_django/react.js",
+    "fastauth_django/static/fastauth_django/server.d.ts",
+    "fastauth_django/static/fastauth_django/server.js",
     "fastauth_django/templates/admin/fastauth_django/authsession/submit_line.html",
 ]
 METADATA = {"METADATA", "RECORD", "WHEEL", "top_level.txt", "licenses/LICENSE"}

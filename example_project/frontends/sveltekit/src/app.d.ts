@@ -1,0 +1,9 @@
+import type { Visitor } from "fastauth-django-client/server";
+
+declare global {
+  namespace App {
+    interface Locals {
+      visitor: Visitor;
+    }
+  }
+}
