@@ -73,7 +73,8 @@ WRONG_PROJECT_TYPE = Message(
 SAMESITE_NONE_NOT_SECURE = Message(
     "E005",
     'COOKIE_SAMESITE is "none" and the cookies are not Secure: browsers refuse to store them.',
-    "Set COOKIE_SECURE to True and serve the site over HTTPS. From http://localhost browsers take Secure cookies too.",
+    "Set COOKIE_SECURE to True and serve the site over HTTPS. From http://localhost Chromium and Firefox take Secure "
+    "cookies too, and Safari does not.",
 )
 SAME_NAMES = Message(
     "E006",

@@ -40,8 +40,8 @@ def firefox():
 
 
 @pytest.fixture(scope="package")
-def webkit():
-    browser = start_webkit()
+def webkit(tmp_path_factory):
+    browser = start_webkit(tmp_path_factory.mktemp("webkit"))
     yield browser
     browser.close()
 

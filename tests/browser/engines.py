@@ -12,7 +12,7 @@ from typing import Any
 from tests.missing import is_missing, need
 
 FIREFOX_DRIVER = Path(__file__).parent / "firefox"
-ENGINES = ["chromium", "firefox"]
+ENGINES = ["chromium", "firefox", "webkit"]
 HOSTS = ["app.example.test", "api.example.test", "blog.example.test", "api.other.test"]
 PATIENCE = 20_000  # ms
 CHROMIUM_FLAGS = [

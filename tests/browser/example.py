@@ -1,10 +1,7 @@
-"""The example project, started for a test, and what a person does on its page."""
-
-import shutil
-from pathlib import Path
+"""What a person does on the page of the example project."""
 
 from tests.browser.engines import PATIENCE
-from tests.browser.servers import ROOT, Server, Servers, migrate
+from tests.browser.example_server import Example as Example
 from tests.factories import PASSWORD
 from tests.missing import need
 
@@ -12,30 +9,6 @@ need("playwright")
 from playwright.sync_api import expect  # noqa: E402
 
 expect.set_options(timeout=PATIENCE)  # other tests run meanwhile
-
-ENVIRONMENT = {
-    "DJANGO_SETTINGS_MODULE": "config.settings",
-    "PYTHONPATH": f"{ROOT}:{ROOT / 'example_project'}",
-    "DEBUG": "0",
-    "SECRET_KEY": "for the browser tests only, and long enough for HS256",
-    "ALLOWED_HOSTS": ".example.test",
-}
-
-
-class Example:
-    """Starts the example with more variables in its environment, each time with an empty database."""
-
-    def __init__(self, servers: Servers, directory: Path) -> None:
-        need("whitenoise", "dj_database_url", "drf_spectacular_sidecar")
-        self.servers, self.directory = servers, directory
-        self.template = directory / "template.sqlite3"
-        migrate({**ENVIRONMENT, "DATABASE_URL": f"sqlite:///{self.template}"})
-
-    def start(self, certificate: Path | None, port: int = 0, **environment: str) -> Server:
-        database = Path(shutil.copy(self.template, self.directory / f"{len(list(self.directory.iterdir()))}.sqlite3"))
-        return self.servers.run(
-            {**ENVIRONMENT, "DATABASE_URL": f"sqlite:///{database}", **environment}, database, certificate, port
-        )
 
 
 def sign_up(page, name):

@@ -1,0 +1,4 @@
+import { show } from "../../page.js";
+import * as api from "./api-auth-refresh.js";
+
+show(api);

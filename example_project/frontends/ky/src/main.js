@@ -1,0 +1,4 @@
+import { show } from "../../page.js";
+import * as api from "./api.js";
+
+show(api);

@@ -1,0 +1,44 @@
+"""A phone app, signed in by example_project/clients/session.ts, and run by node."""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.browser.example_server import ENVIRONMENT
+from tests.missing import is_missing
+
+pytestmark = pytest.mark.slow
+
+PHONE = Path(__file__).with_name("phone")
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """The module as JavaScript. Its types have been checked."""
+    if shutil.which("node") is None:
+        is_missing("node")
+    with (PHONE / "package.json").open() as manifest:
+        fcntl.flock(manifest, fcntl.LOCK_EX)
+        if not (PHONE / "node_modules/typescript").is_dir():
+            install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
+            if shutil.which("npm") is None or subprocess.run(install, cwd=PHONE, capture_output=True).returncode:
+                is_missing("TypeScript, and npm and the network to install it,")
+    directory = tmp_path_factory.mktemp("compiled")
+    command = ["node", "node_modules/typescript/bin/tsc", "--project", ".", "--outDir", str(directory)]
+    compiler = subprocess.run(command, cwd=PHONE, capture_output=True, text=True)
+    assert compiler.returncode == 0, compiler.stdout
+    return (directory / "session.js").rename(directory / "session.mjs")
+
+
+def test_a_phone_stays_signed_in(compiled, site):
+    """What each of its tests says: tests/without_a_browser/phone/session.test.mjs."""
+    where = {"MODULE": str(compiled), "ORIGIN": site.origin("localhost"), "SECRET_KEY": ENVIRONMENT["SECRET_KEY"]}
+    command = ["node", "--test", "--test-reporter=spec", "session.test.mjs"]
+    ran = subprocess.run(command, cwd=PHONE, env={**os.environ, **where}, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stdout
+    assert int(re.search(r"pass (\d+)", ran.stdout)[1]) > 20  # or a run of nothing would pass
