@@ -1,4 +1,5 @@
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 
@@ -17,3 +18,5 @@ class FastAuthConfig(AppConfig):
             cors.connect()
         if apps.is_installed("drf_spectacular"):
             from .contrib import spectacular  # noqa: F401 (drf-spectacular finds it by its classes)
+        if "fastauth_django.contrib.allauth.AllauthMiddleware" in settings.MIDDLEWARE:
+            from .contrib import allauth  # noqa: F401 (its receivers, in processes that load no middleware too)
