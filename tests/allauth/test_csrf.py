@@ -75,6 +75,16 @@ def test_switched_off_for_our_routes_djangos_check_stays_for_allauths(user, sett
     assert sign_in(OWN_PAGE)[0] == 403
 
 
+def test_page_of_a_listed_origin_may_read_the_answer(user, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "CORS_ORIGINS": [SISTER]}
+    front_end = FrontEnd()
+
+    response = front_end.call("POST", "auth/login", CREDENTIALS, Origin=SISTER)
+
+    assert response.headers["Access-Control-Allow-Origin"] == SISTER
+    assert response.headers["Access-Control-Allow-Credentials"] == "true"
+
+
 def test_app_needs_no_origin(user):
     assert sign_in({"Origin": EVIL}, "/_allauth/app/v1/auth/login") == (200, set())
 

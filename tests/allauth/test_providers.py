@@ -8,7 +8,7 @@ import pytest
 import requests
 from django.contrib.auth import get_user_model
 
-from tests.allauth.clients import FrontEnd, last_mail
+from tests.allauth.clients import OURS, FrontEnd, last_mail
 from tests.allauth.conftest import EMAIL
 from tests.factories import PASSWORD
 from tests.integration.provider import CLIENT_ID, PERSON, Provider
@@ -179,3 +179,12 @@ def test_sign_in_over_another_users_session_ends_that(front_end, user):
     front_end.assert_signed_in(response, PERSON["email"])
     assert before.me() is None
     assert front_end.methods() == ["socialaccount"]
+
+
+@pytest.mark.parametrize(("headless_only", "cookies"), [(True, OURS), (False, {*OURS, "messages"})])
+def test_messages_are_for_projects_with_pages(front_end, settings, headless_only, cookies):
+    settings.HEADLESS_ONLY = headless_only
+
+    come_back(front_end, consent(front_end))
+
+    assert set(front_end.jar) == cookies
