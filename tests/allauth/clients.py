@@ -54,6 +54,10 @@ class Visitor:
     def sessions(self) -> list[dict[str, Any]]:
         return self.send("GET", "/auth/sessions").json()
 
+    def assert_current(self, email: str) -> None:
+        assert self.me() == email
+        assert [session["current"] for session in self.sessions()].count(True) == 1
+
     def methods(self) -> list[str]:
         """The steps by which allauth says that the visitor signed in."""
         answer = self.call("GET", "auth/session").json()
@@ -86,7 +90,7 @@ class FrontEnd(Visitor):
         assert set(self.jar) == OURS
         assert b"eyJ" not in response.content
         assert response.headers["Cache-Control"] == "no-store"
-        assert self.me() == email
+        self.assert_current(email)
 
     def assert_signed_out(self):
         assert not set(self.jar) & {*OURS, "sessionid"}
@@ -129,7 +133,7 @@ class App(Visitor):
         meta = response.json()["meta"]
         assert {name for name in meta if "token" in name} == {"access_token", "refresh_token", "token_type"}
         assert response.headers["Cache-Control"] == "no-store"
-        assert self.me() == email
+        self.assert_current(email)
 
     def assert_signed_out(self):
         assert self.me() is None

@@ -88,6 +88,17 @@ def test_under_strict_the_browser_comes_once_more(front_end, user, settings, pro
     assert connected(front_end) == [PERSON["sub"]]
 
 
+def test_naive_adapter_fails_by_redirect(front_end, settings):
+    """Or the test above could not fail: allauth goes to the front end with an answer of its own."""
+    settings.ACCOUNT_ADAPTER = "tests.allauth.test_delivery.NaiveAdapter"
+
+    response = come_back(front_end, consent(front_end))
+
+    assert response["Location"] == HOME
+    with pytest.raises(AssertionError):
+        front_end.assert_signed_in(response, PERSON["email"])
+
+
 def test_answer_of_the_provider_serves_only_who_asked(front_end):
     victim = FrontEnd()
 

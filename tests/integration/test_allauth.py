@@ -1,13 +1,16 @@
 """The page on django-allauth, followed step by step: sign-ins end with our two cookies, or with our pair."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from html import unescape
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.documentation.pages import page
+from tests.documentation.pages import ROOT, page
 from tests.integration.provider import PERSON, SECRET, Provider
 from tests.missing import need
 
@@ -114,3 +117,28 @@ def test_admin_sends_staff_to_the_same_sign_in(visitor):
 
 def test_our_own_sign_in_is_not_there(visitor):
     assert visitor.post("/auth/login", json={"username": "ada", "password": PASSWORD}).status_code == 404
+
+
+DEMO = """
+from django.test import Client
+
+client = Client()
+for path in ["openapi.json", "swagger-ui/", "browser/v1/config", "app/v1/config"]:
+    print(client.get(f"/_allauth/{path}").status_code)
+print("AccessToken" in client.get("/_allauth/openapi.json").json()["components"]["securitySchemes"])
+"""
+
+
+def test_demo_has_it_beside_ours_by_a_variable():
+    need("allauth", "drf_spectacular_sidecar", "dj_database_url", "whitenoise")
+    environment = {**os.environ, "FASTAUTH_ALLAUTH": "1", "ALLOWED_HOSTS": "testserver", "PYTHONPATH": str(ROOT)}
+    environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+    def manage(*arguments):
+        command = [sys.executable, "manage.py", *arguments]
+        run = subprocess.run(command, cwd=ROOT / "example_project", env=environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    assert "no issues" in manage("check")
+    assert manage("shell", "--no-imports", "-c", DEMO).split() == ["200"] * 4 + ["True"]
