@@ -28,7 +28,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, ResolverMatch, resolve
+from django.urls import Resolver404, resolve
 from django.utils.crypto import salted_hmac
 from django.utils.functional import SimpleLazyObject
 from django.utils.html import format_html
@@ -124,15 +124,14 @@ class Passage:
     leaves.
     """
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: HttpRequest, authentication: CookieJWTAuthentication) -> None:
         self.request = cast("Any", request)  # Django types request.user for one user model.
-        self.match = _allauth_match(request)
-        self.client = _client(self.match)
+        self.authentication = authentication
+        self.is_open, self.client = _answering(request)
         self.delivery: Delivery = "json" if self.client == "app" else "cookie"
         self.django_session: SessionBase | None = getattr(request, "session", None)
         self.carrier = HttpResponse()
         self.pair: TokenPair | None = None
-        self.is_open = self.match is not None
         setattr(request, PASSAGE_ATTRIBUTE, self)
 
     def enter(self) -> HttpResponse | None:
@@ -171,9 +170,9 @@ class Passage:
     def _enter_app(self) -> HttpResponse | None:
         """An app is who its header says. Cookies that a browser adds count for nothing."""
         try:
-            authenticated = CookieJWTAuthentication().authenticate_by_header(Request(self.request))
+            authenticated = self.authentication.authenticate_by_header(Request(self.request))
         except AuthenticationFailed as refusal:
-            errors = [{"code": code_of(refusal), "message": str(refusal)}]
+            errors = [{"code": code_of(refusal), "message": str(refusal.default_detail)}]
             body = {"status": 401, "errors": errors, "meta": {"is_authenticated": False}}
             response = JsonResponse(body, status=401, headers={"WWW-Authenticate": challenge(self.request)})
             forbid_storing(response)
@@ -257,20 +256,18 @@ class Passage:
         return response
 
 
-def _allauth_match(request: HttpRequest) -> ResolverMatch | None:
-    """The view of allauth's that will answer, or None. Providers that a project adds answer through one of them too."""
+def _answering(request: HttpRequest) -> tuple[bool, str | None]:
+    """Whether a view of allauth's will answer, or one derived from it, and to which kind of client of its API.
+
+    A page, and what a provider sends people back to, is for neither kind.
+    """
     try:
-        match = resolve(request.path_info, getattr(request, "urlconf", None))
+        view: Any = resolve(request.path_info, getattr(request, "urlconf", None)).func
     except Resolver404:
-        return None
-    return match if getattr(match.func, "__module__", "").startswith("allauth.") else None
-
-
-def _client(match: ResolverMatch | None) -> str | None:
-    """The kind of client that the URL of ``allauth.headless`` is for, or None for a page of allauth's own."""
-    if match is None or "headless" not in match.app_names:
-        return None
-    return next((name for name in reversed(match.namespaces) if name in {"app", "browser"}), None)
+        return False, None
+    classes: list[Any] = [view, *getattr(view, "view_class", object).__mro__]
+    is_allauths = any(getattr(each, "__module__", "").startswith("allauth.") for each in classes)
+    return is_allauths, getattr(view, "view_initkwargs", {}).get("client") if is_allauths else None
 
 
 # --- What a project names in its settings ----------------------------------------------------------------------------
@@ -279,11 +276,14 @@ def _client(match: ResolverMatch | None) -> str | None:
 class AllauthMiddleware:
     """Brings what allauth's views did to the client. Put it last in ``MIDDLEWARE``: no answer may pass it by.
 
-    Works in synchronous and asynchronous stacks.
+    Works in synchronous and asynchronous stacks. It resolves each URL, because it acts before Django's CSRF check does.
     """
 
     sync_capable = True
     async_capable = True
+
+    #: Reads the header of an app. To let in fewer users, name a class derived from it in a subclass of this middleware.
+    authentication_class = CookieJWTAuthentication
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
@@ -294,12 +294,12 @@ class AllauthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self.__acall__(request)
-        passage = Passage(request)
+        passage = Passage(request, self.authentication_class())
         response: HttpResponseBase = (passage.enter() if passage.is_open else None) or self.get_response(request)
         return passage.leave(response) if passage.is_open else response
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
-        passage = Passage(request)
+        passage = Passage(request, self.authentication_class())
         refusal = await sync_to_async(passage.enter)() if passage.is_open else None
         response: HttpResponseBase = refusal or await self.get_response(request)
         return await sync_to_async(passage.leave)(response) if passage.is_open else response

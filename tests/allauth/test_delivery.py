@@ -146,6 +146,12 @@ def test_view_of_the_projects_own_signs_in_with_allauths_function(user):
     assert browser.get("/page").json() == {"email": EMAIL}
 
 
+def test_view_that_the_project_has_derived(visitor, user):
+    response = visitor.send("POST", f"/_allauth/own/{visitor.kind}/login", CREDENTIALS)
+
+    visitor.assert_signed_in(response, EMAIL)
+
+
 def test_without_the_middleware_nobody_signs_in_rather_than_in_vain(user, settings):
     settings.MIDDLEWARE = settings.MIDDLEWARE[:-1]
 

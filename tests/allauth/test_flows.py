@@ -85,6 +85,19 @@ def test_reset_by_link(visitor, user, settings):
     visitor.assert_signed_in(response, EMAIL)
 
 
+def test_reset_while_signed_in_begins_anew(signed_in, settings):
+    settings.ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+    copy = signed_in.clone()
+
+    signed_in.call("POST", "auth/password/request", {"email": EMAIL})
+    response = signed_in.call("POST", "auth/password/reset", {"key": last_mail().code, "password": NEW_PASSWORD})
+
+    assert response.status_code == 200
+    signed_in.assert_signed_in(response, EMAIL)
+    assert copy.me() is None
+    assert len(signed_in.sessions()) == 1
+
+
 # --- A second factor -----------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,8 @@ urlpatterns = [
     path("auth/", include("fastauth_django.contrib.allauth")),
     path("auth/app/refresh", RefreshView.as_view(token_delivery="json")),
     path("auth/app/logout", LogoutView.as_view(token_delivery="json")),
+    path("_allauth/own/app/login", views.OwnLogin.as_api_view(client="app")),
+    path("_allauth/own/browser/login", views.OwnLogin.as_api_view(client="browser")),
     path("_allauth/", include("allauth.headless.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
