@@ -23,3 +23,5 @@ class FastAuthConfig(AppConfig):
         if getattr(settings, "CHANNEL_LAYERS", None) and find_spec("channels"):
             # A process that serves no sockets also revokes sessions, and others have to hear of it.
             from .contrib import channels  # noqa: F401 (connects its receiver)
+        if "fastauth_django.contrib.allauth.AllauthMiddleware" in settings.MIDDLEWARE:
+            from .contrib import allauth  # noqa: F401 (its receivers, in processes that load no middleware too)

@@ -190,7 +190,8 @@ class Visitor:
         if self._page_may_be_cached:
             # UpdateCacheMiddleware runs after this one, and stores one copy for each visitor of a page that varies.
             self._request._cache_update_cache = True
-        if self._signed_out:
+        refresh = response.cookies.get(cookies.refresh_cookie().name)
+        if self._signed_out and not (refresh and refresh.value):  # Else the view has signed somebody in after that.
             cookies.clear_auth_cookies(self._request, response)
 
 

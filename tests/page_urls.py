@@ -22,6 +22,7 @@ urlpatterns = [
     path("members-cached", pages.members_cached),
     path("django/login", django_views.LoginView.as_view(template_name="testapp/page.html")),
     path("django/logout", django_views.LogoutView.as_view(next_page="/whoami")),
+    path("switch", pages.switch),
     path("async/whoami", pages.async_whoami),
     path("async/imprint", pages.async_imprint),
     path("async/template", pages.async_template),

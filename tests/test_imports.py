@@ -18,6 +18,7 @@ FLOORS = [
     {"views"},
     {"device_views"},
     {"urls", "checks", "contrib.channels", "contrib.cors", "contrib.ninja", "contrib.spectacular"},
+    {"contrib.allauth"},
     {"apps"},
 ]
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}

@@ -576,6 +576,15 @@ def test_djangos_sign_out_of_a_django_session_ends_the_cookies_with_it(beside_dj
     assert not is_alive(session)
 
 
+def test_sign_in_after_djangos_sign_out_keeps_its_cookies(beside_django, signed_in, other_account):
+    session = session_of(signed_in)
+
+    signed_in.post("/switch", {"user": other_account.user.pk})
+
+    assert text(signed_in.get("/whoami")) == other_account.user.get_username()
+    assert not is_alive(session)
+
+
 def test_djangos_sign_out_without_our_cookies_touches_none(beside_django, account):
     browser = Browser()
     browser.force_login(account.user)

@@ -45,6 +45,21 @@ PRIVATE = {
         "tests/test_cookies.py",
     ),
     "_flags": ("http.cookies.Morsel", "Partitioned is a flag", "tests/test_cookies.py"),
+    "_dont_enforce_csrf_checks": (
+        "Django's CsrfViewMiddleware, and REST framework writes it too",
+        "allauth's views are not exempt, and nothing else tells the middleware that another rule has passed",
+        "tests/allauth/test_csrf.py",
+    ),
+    "_redir": (
+        "allauth's views of providers",
+        "it sends browsers once more to the same place too, for strict cookies, and one such parameter is enough",
+        "tests/allauth/test_providers.py::test_under_strict_the_browser_comes_once_more",
+    ),
+    "_session_key": (
+        "Django's SessionBase",
+        "a store that is there for a key of ours has to keep the key of a row that is not there yet",
+        "tests/allauth/test_state.py",
+    ),
     "_request": (
         "REST framework's Request",
         "signals and django-axes need Django's request, and REST framework documents no other name for it",
@@ -55,7 +70,7 @@ PRIVATE = {
 DOCUMENTED = {"_meta", "_default_manager", "_base_manager", "_db"}
 
 #: Attributes that this package sets on the objects of others.
-OURS = {"_fastauth_refusal", "_fastauth_session", "_fastauth_visitor", "_visitor"}
+OURS = {"_fastauth_allauth", "_fastauth_refusal", "_fastauth_session", "_fastauth_visitor", "_visitor"}
 
 
 def names_of(tree: ast.Module) -> tuple[set[str], set[str]]:

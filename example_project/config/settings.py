@@ -158,3 +158,29 @@ if proxy_header := os.environ.get("SECURE_PROXY_SSL_HEADER"):
 
 if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+
+# django-allauth beside the app's own routes: FASTAUTH_ALLAUTH=1. Its second factor is not there, because the page at /
+# signs in with our own `login`, which knows none. Mails are printed where the server runs.
+if env.flag("FASTAUTH_ALLAUTH", default=False):
+    INSTALLED_APPS += ["allauth", "allauth.account", "allauth.headless"]
+    MIDDLEWARE += [
+        "fastauth_django.middleware.AuthCookieMiddleware",
+        "allauth.account.middleware.AccountMiddleware",
+        "fastauth_django.contrib.allauth.AllauthMiddleware",
+    ]
+    AUTHENTICATION_BACKENDS = [
+        "django.contrib.auth.backends.ModelBackend",
+        "allauth.account.auth_backends.AuthenticationBackend",
+    ]
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    ACCOUNT_ADAPTER = "fastauth_django.contrib.allauth.AccountAdapter"
+    ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+    ACCOUNT_LOGIN_METHODS = {"email"}
+    ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+    ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+    ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+    ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+    HEADLESS_ONLY = HEADLESS_SERVE_SPECIFICATION = True
+    HEADLESS_TOKEN_STRATEGY = "fastauth_django.contrib.allauth.TokenStrategy"  # noqa: S105
+    HEADLESS_FRONTEND_URLS = dict.fromkeys(["account_signup", "account_reset_password"], "/")

@@ -1,3 +1,4 @@
+from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
@@ -12,3 +13,9 @@ urlpatterns = [
     path("api/schema/swagger-ui/", SpectacularSwaggerView.as_view(), name="swagger-ui"),
     path("admin/", admin.site.urls),
 ]
+
+if apps.is_installed("allauth.headless"):
+    urlpatterns += [
+        path("_allauth/swagger-ui/", SpectacularSwaggerView.as_view(url="/_allauth/openapi.json")),
+        path("_allauth/", include("allauth.headless.urls")),
+    ]

@@ -24,7 +24,9 @@ def check_types(**kwargs: object) -> list[checks.CheckMessage]:
 
 def check_configuration(**kwargs: object) -> list[checks.CheckMessage]:
     """Values that are allowed, but do harm together or with the rest of the project."""
-    return _look_at("cookies", "csrf", "cors", "keys", "lifetimes", "device_binding", "classes", "middleware")
+    return _look_at(
+        "cookies", "csrf", "cors", "keys", "lifetimes", "device_binding", "classes", "middleware", "allauth"
+    )
 
 
 def check_urls(**kwargs: object) -> list[checks.CheckMessage]:

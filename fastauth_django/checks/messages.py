@@ -481,6 +481,53 @@ AUTHENTICATION_LATE = Message(
     "Put {ours} after {django}.",
 )
 
+# --- django-allauth ------------------------------------------------------------------------------------------------
+
+NO_SECOND_FACTOR = Message(
+    "E064",
+    "allauth.mfa is installed, and at {urls} a password is enough: whoever knows it signs in without the second factor "
+    "that its owner has set up.",
+    'Include "fastauth_django.contrib.allauth" in the URLconf instead of "fastauth_django.urls". People sign in, sign '
+    "up and change their password with allauth's API.",
+)
+ADMIN_WITHOUT_SECOND_FACTOR = Message(
+    "W065",
+    "allauth.mfa is installed, and the sign-in page of the admin site {site!r} asks for a password alone: whoever "
+    "knows that of a staff member needs no second factor.",
+    "Set admin.site.login = secure_admin_login(admin.site.login), with secure_admin_login from "
+    "allauth.account.decorators.",
+)
+ALLAUTH_INCOMPLETE = Message(
+    "E068",
+    "A part of fastauth_django.contrib.allauth is in use, and {settings} names nothing of it: sign-ins fail, or start "
+    "a session of Django's that this app does not know.",
+    "Name AccountAdapter, TokenStrategy and AllauthMiddleware of fastauth_django.contrib.allauth, or classes derived "
+    "from them.",
+)
+ALLAUTH_MIDDLEWARE_EARLY = Message(
+    "E069",
+    "AllauthMiddleware does not stand after {others} in MIDDLEWARE: allauth's views do not see who is signed in.",
+    "Put AllauthMiddleware last, after SessionMiddleware, AuthCookieMiddleware and allauth's AccountMiddleware.",
+)
+TWO_LISTS_OF_SESSIONS = Message(
+    "E066",
+    "allauth.usersessions is installed: its list is of Django's sessions, so it lacks those that people signed in "
+    "with, and to end one there ends none of this app's.",
+    "Remove it from INSTALLED_APPS. GET sessions is the list.",
+)
+STATE_IN_COOKIE = Message(
+    "E067",
+    "SESSION_ENGINE keeps sessions in cookies: what allauth remembers of a session, such as a fresh proof of identity, "
+    "is kept nowhere, and an old cookie of the way to a sign-in counts again.",
+    "Use a store on the server: the database or the cache.",
+)
+ALLAUTH_NOT_RUN = Message(
+    "W070",
+    "django-allauth {installed} is installed, and this version of fastauth_django was run with {run}: sign-ins lean on "
+    "some ways of allauth that its documentation does not promise.",
+    "Install django-allauth=={run}.*, or try each of your sign-ins and silence this warning.",
+)
+
 # --- URLs ----------------------------------------------------------------------------------------------------------
 
 REFRESH_PATH = Message(

@@ -58,6 +58,19 @@ def routes() -> list[Route] | None:
         return None
 
 
+def callbacks() -> list[Any]:
+    """What answers at each URL, be it a class, a function or a method; nothing if no URLconf can be loaded."""
+    return [] if routes() is None else [*_callbacks(get_resolver().url_patterns)]
+
+
+def _callbacks(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[Any]:
+    for entry in patterns:
+        if isinstance(entry, URLResolver):
+            yield from _callbacks(entry.url_patterns)
+        else:
+            yield entry.callback
+
+
 def script_name() -> str:
     """What a proxy takes off the URLs before they reach the URLconf."""
     return (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/")

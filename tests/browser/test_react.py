@@ -72,7 +72,7 @@ def serve(app, port, environment):
 
 @pytest.fixture
 def open_app(profile, site):
-    address, _server = site
+    address, server = site
 
     def open_app():
         page = profile.open(address).page
@@ -188,7 +188,7 @@ def test_strict_mode_makes_no_second_refresh(page, profile, open_app, site, name
 
 
 def test_back_after_a_sign_out_shows_nothing_of_the_person(chromium, site, name):
-    address, server = site
+    address, _server = site
     profile = chromium.profile_that_keeps_pages()
     try:
         tab = profile.open(address)

@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.conf.urls.i18n import i18n_patterns
+from django.contrib import admin
+from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core import mail
@@ -1480,6 +1482,90 @@ VIEWS = [
     Case("W053", "left on", fastauth(**DECIDED, ACCEPT_TOKENS_WITHOUT_SESSION=True), SETTLED),
 ]
 
+#: These run with django-allauth in INSTALLED_APPS: tests/allauth/test_checks.py.
+REFRESH = urls(project.REFRESH)
+SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
+ACCOUNT = "allauth.account.middleware.AccountMiddleware"
+ALLAUTH_MIDDLEWARE = "fastauth_django.contrib.allauth.AllauthMiddleware"
+RIGHT_ORDER = [CORS, SESSION, AUTHENTICATION, AUTH_COOKIE, ACCOUNT, ALLAUTH_MIDDLEWARE]
+
+
+def with_middleware(*paths):
+    return {**REFRESH, **middleware(*paths)}
+
+
+def without_ours():
+    """allauth signs people in to Django's session, as the project wants it."""
+    adapter = {"ACCOUNT_ADAPTER": "allauth.account.adapter.DefaultAccountAdapter"}
+    strategy = {"HEADLESS_TOKEN_STRATEGY": "allauth.headless.tokens.strategies.sessions.SessionTokenStrategy"}
+    return {**with_middleware(*RIGHT_ORDER[:-1]), **adapter, **strategy}
+
+
+def secured_admin():
+    site = AdminSite("secured")
+    site.login = never_cache(site.login)
+    return path("admin/", site.urls)
+
+
+ALLAUTH = [
+    Case("E064", "all our routes", urls(project.AUTH), REFRESH),
+    Case(
+        "E064", "a sign-in of the project's own", urls(project.REFRESH, path("in", project.OwnLogin.as_view())), REFRESH
+    ),
+    Case(
+        "E064",
+        "a password can be changed",
+        urls(project.REFRESH, path("password", views.ChangePasswordView.as_view())),
+        urls(project.REFRESH, path("me", views.MeView.as_view())),
+    ),
+    Case("E064", "with a sign-in of allauth's own", {**without_ours(), **urls(project.AUTH)}, without_ours()),
+    Case(
+        "W065",
+        "the admin's own page",
+        urls(project.REFRESH, path("admin/", admin.site.urls)),
+        urls(project.REFRESH, secured_admin()),
+    ),
+    Case(
+        "E066",
+        "its sessions",
+        {**REFRESH, "INSTALLED_APPS": [*settings.INSTALLED_APPS, "allauth.usersessions"]},
+        {**without_ours(), "INSTALLED_APPS": [*settings.INSTALLED_APPS, "allauth.usersessions"]},
+    ),
+    Case(
+        "E067",
+        "sessions in cookies",
+        {**REFRESH, "SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"},
+        {**REFRESH, "SESSION_ENGINE": "django.contrib.sessions.backends.cached_db"},
+    ),
+    Case("E068", "no middleware of ours", with_middleware(*RIGHT_ORDER[:-1]), with_middleware(*RIGHT_ORDER)),
+    Case("E068", "only the middleware", {**without_ours(), **middleware(*RIGHT_ORDER)}, without_ours()),
+    Case(
+        "E068",
+        "no strategy for apps",
+        {**REFRESH, "HEADLESS_TOKEN_STRATEGY": "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"},
+        {**REFRESH, "HEADLESS_TOKEN_STRATEGY": None, "HEADLESS_CLIENTS": ["browser"]},
+    ),
+    Case(
+        "E069",
+        "before the cookies are read",
+        with_middleware(CORS, SESSION, AUTHENTICATION, ACCOUNT, ALLAUTH_MIDDLEWARE, AUTH_COOKIE),
+        with_middleware(CORS, SESSION, AUTHENTICATION, f"{HERE}.OwnAuthCookieMiddleware", ACCOUNT, ALLAUTH_MIDDLEWARE),
+    ),
+    Case(
+        "E069",
+        "before allauth's own",
+        with_middleware(CORS, SESSION, AUTHENTICATION, AUTH_COOKIE, ALLAUTH_MIDDLEWARE, ACCOUNT),
+        with_middleware(*RIGHT_ORDER),
+    ),
+    Case(
+        "W070",
+        "a version that nobody has run",
+        REFRESH,
+        REFRESH,
+        during=partial(mock.patch, "fastauth_django.checks.allauth.version", return_value="66.0.1"),
+    ),
+]
+
 CASES = [
     *VIEWS,
     *TYPES,
@@ -1494,4 +1580,5 @@ CASES = [
     *DEVICE_BINDING,
     *DEPLOYMENT,
     *NOT_CHECKED,
+    *ALLAUTH,
 ]

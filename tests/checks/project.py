@@ -24,6 +24,7 @@ from fastauth_django.middleware import AuthCookieMiddleware
 from fastauth_django.serializers import RegisterSerializer
 
 AUTH = path("auth/", include("fastauth_django.urls"))
+REFRESH = path("auth/refresh", views.RefreshView.as_view())
 SIMPLEJWT = path("token/", TokenObtainPairView.as_view())
 
 

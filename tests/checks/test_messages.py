@@ -3,10 +3,14 @@
 import pytest
 
 from fastauth_django.checks import REFERENCE
-from tests.checks.cases import CASES
+from tests.checks.cases import ALLAUTH, CASES
 from tests.checks.running import OF_DEFAULTS, found, number
 
-EACH = [pytest.param(case, id=str(case), marks=[pytest.mark.django_db] if case.databases else []) for case in CASES]
+EACH = [
+    pytest.param(case, id=str(case), marks=[pytest.mark.django_db] if case.databases else [])
+    for case in CASES
+    if case not in ALLAUTH
+]
 
 
 @pytest.mark.parametrize("case", EACH)

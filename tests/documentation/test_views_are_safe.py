@@ -18,9 +18,8 @@ CHANGES = SIGNS_IN_OR_OUT | {
 }
 SAFE_METHODS = {"get", "head", "options"}
 METHODS = SAFE_METHODS | {"post", "put", "patch", "delete", "dispatch"}
-#: A page and a heading: allauth calls its adapter after checks of its own, and a guide shows what its reader has.
+#: A page and a heading: a guide shows what its reader has.
 NOT_VIEWS_TO_PASTE = {
-    ("docs/integrations/allauth.md", "Steps"),
     ("docs/migrating/from-simplejwt-cookies.md", "Where you come from"),
 }
 

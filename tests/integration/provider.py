@@ -9,6 +9,8 @@ from secrets import token_urlsafe
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 
 from tests.browser.pages import QuietServer, serve_tls
 
@@ -24,6 +26,8 @@ class Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         if url.path == "/.well-known/openid-configuration":
             self._answer(self.server.provider.configuration)
+        elif url.path == "/jwks":
+            self._answer({"keys": [self.server.provider.public_key]})
         elif url.path == "/authorize":
             assert query["client_id"] == CLIENT_ID
             code = token_urlsafe()
@@ -63,6 +67,7 @@ class Provider:
 
     def __init__(self, certificate=None):
         self.codes, self.access_token = {}, token_urlsafe()
+        self._key = ec.generate_private_key(ec.SECP256R1())
         self.servers = [self._start(None)]
         self.address = f"http://127.0.0.1:{self.servers[0].server_port}"
         self.consent_origin = self.address
@@ -89,6 +94,10 @@ class Provider:
             "token_endpoint_auth_methods_supported": ["client_secret_post"],
         }
 
+    @property
+    def public_key(self):
+        return {**ECAlgorithm.to_jwk(self._key.public_key(), as_dict=True), "kid": "1", "alg": "ES256"}
+
     def as_setting(self):
         """The line that has a project of the page ask this provider."""
         server_url = 'SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"][0]["settings"]["server_url"]'
@@ -101,7 +110,7 @@ class Provider:
             "access_token": self.access_token,
             "token_type": "Bearer",
             "expires_in": 60,
-            "id_token": jwt.encode(claims, SECRET, "HS256"),
+            "id_token": jwt.encode(claims, self._key, "ES256", {"kid": "1"}),
         }
 
     def close(self):

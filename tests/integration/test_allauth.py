@@ -1,11 +1,16 @@
-"""django-allauth proves who somebody is, and the sign-in ends with our two cookies."""
+"""The page on django-allauth, followed step by step: sign-ins end with our two cookies, or with our pair."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from html import unescape
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.documentation.pages import ROOT, page
 from tests.integration.provider import PERSON, SECRET, Provider
 from tests.missing import need
 
@@ -14,6 +19,7 @@ pytestmark = pytest.mark.slow
 PAGE = "integrations/allauth.md"
 PASSWORD = "correct horse battery 9"
 OURS = {"access_token", "refresh_token"}
+[CALLS] = page(f"docs/{PAGE}").take("js")
 
 
 @pytest.fixture(scope="module")
@@ -24,54 +30,23 @@ def provider():
 
 
 @pytest.fixture(scope="module")
-def make_site(make_project, provider):
-    def make_site():
-        need("allauth")
-        project = make_project(IDP_SECRET=SECRET).follow("quickstart.md").follow(PAGE)
-        project.configure(provider.as_setting())
-        project.configure('EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"')
-        return project.configure('EMAIL_FILE_PATH = BASE_DIR / "mails"')
-
-    return make_site
-
-
-@pytest.fixture(scope="module")
-def project(make_site):
-    return make_site()
+def project(make_project, provider):
+    need("allauth", source="the extra test")
+    project = make_project(IDP_SECRET=SECRET).follow("quickstart.md").follow(PAGE)
+    project.configure(provider.as_setting())
+    project.configure('EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"')
+    return project.configure('EMAIL_FILE_PATH = BASE_DIR / "mails"')
 
 
 @pytest.fixture(scope="module")
 def server(project, serve):
-    return serve(project, "migrate", users={"ada": PASSWORD})
+    """Served after a ``manage.py check`` that had nothing to say."""
+    return serve(project, "migrate")
 
 
 @pytest.fixture
 def visitor(server, visit):
     return visit(server)
-
-
-def submit(visitor, path, **fields):
-    """Fill in the form of a page."""
-    form = visitor.get(path)
-    assert form.status_code == 200
-    return visitor.post(path, data={**fields, "csrfmiddlewaretoken": visitor.cookies["csrftoken"]})
-
-
-def consent(visitor, path="/accounts/oidc/idp/login/"):
-    """Go to the provider and allow it; returns the address that the provider sends the visitor back to."""
-    page = visitor.get(submit(visitor, path).headers["Location"])
-    return unescape(re.search('href="(.*?)"', page.text)[1])
-
-
-def continues_at(response):
-    return unescape(re.search('http-equiv="refresh" content="0; url=(.*?)"', response.text)[1])
-
-
-def is_in_djangos_session(visitor):
-    """Whether allauth's own page for people who are signed in knows the visitor."""
-    page = visitor.get("/accounts/email/").text
-    assert ('action="/accounts/login/"' in page) != ('href="/accounts/logout/"' in page)
-    return 'href="/accounts/logout/"' in page
 
 
 def code_in_mail(project, recipient):
@@ -80,114 +55,90 @@ def code_in_mail(project, recipient):
     return re.search(r"^\s*([A-Z0-9-]{6,9})\s*$", text, re.M)[1]
 
 
-def test_an_oauth_sign_in_ends_with_our_cookies(visitor):
-    response = visitor.get(consent(visitor))
+def calls_of_the_page():
+    """What the page's front end sends: path and body."""
+    found = re.findall(r'await api\("(.+?)", (\{.+?\})\)', CALLS.code)
+    return [(path, json.loads(re.sub(r"(\w+):", r'"\1":', body))) for path, body in found]
 
-    assert response.status_code == 200
-    assert visitor.holds() >= OURS
-    assert visitor.get("/auth/me").json()["email"] == PERSON["email"]
+
+def test_calls_of_the_page_sign_somebody_up(project, visitor):
+    (sign_up, person), (verify, key) = calls_of_the_page()
+    base = "/_allauth/browser/v1"
+
+    assert visitor.post(f"{base}/{sign_up}", json=person).status_code == 401
+    key = dict.fromkeys(key, code_in_mail(project, person["email"]))
+    assert visitor.post(f"{base}/{verify}", json=key).status_code == 200
+
+    assert visitor.holds() == OURS
+    assert visitor.get("/auth/me").json()["email"] == person["email"]
     assert len(visitor.get("/auth/sessions").json()) == 1
-
-
-def test_the_cookies_are_as_the_settings_say(visitor):
-    response = visitor.get(consent(visitor))
-
-    assert response.headers["Set-Cookie"].count("HttpOnly; Max-Age=") == 2
-    assert response.headers["Set-Cookie"].count("SameSite=strict") == 2
-    assert response.headers["Cache-Control"] == "no-store"
-
-
-def test_nobody_is_left_signed_in_to_djangos_session(visitor):
-    visitor.get(consent(visitor))
-
-    assert "sessionid" not in visitor.holds()
-    assert not is_in_djangos_session(visitor)
-
-
-def test_without_the_adapter_somebody_would_be(make_site, server, serve, visit):
-    """Or the test above could not fail."""
-    site = make_site().configure("del ACCOUNT_ADAPTER").take_tables_of(server)
-    visitor = visit(serve(site, "migrate"))
-
-    visitor.get(consent(visitor))
-
-    assert is_in_djangos_session(visitor)
-    assert not visitor.holds() & OURS
-
-
-def test_signing_out_is_the_apis(visitor):
-    visitor.get(consent(visitor))
-
+    assert visitor.post("/auth/refresh").status_code == 200
     assert visitor.post("/auth/logout").status_code == 200
-
-    assert visitor.get("/auth/me").status_code == 401
-    assert not visitor.holds() & {*OURS, "sessionid"}
+    assert visitor.holds() == set()
 
 
-def test_the_page_goes_on_to_where_the_visitor_wanted_to_be(visitor):
-    response = visitor.get(consent(visitor, "/accounts/oidc/idp/login/?next=/orders/%3Fpage=2%26all=1"))
+def test_app_gets_the_pair(project, visitor):
+    person = {"email": "app@example.com", "password": PASSWORD}
+    started = visitor.post("/_allauth/app/v1/auth/signup", json=person)
+    token = {"X-Session-Token": started.json()["meta"]["session_token"]}
+    key = {"key": code_in_mail(project, person["email"])}
 
-    assert continues_at(response) == "/orders/?page=2&all=1"
+    answer = visitor.post("/_allauth/app/v1/auth/email/verify", json=key, headers=token).json()
 
-
-def test_it_goes_on_to_no_other_site(visitor):
-    response = visitor.get(consent(visitor, "/accounts/oidc/idp/login/?next=https://evil.example/"))
-
-    assert continues_at(response) == "/"
-
-
-def test_the_answer_of_the_provider_serves_only_the_visitor_who_asked(visitor, server, visit):
-    """Or an attacker's link would sign others in to the attacker's account."""
-    victim = visit(server)
-
-    victim.get(consent(visitor))
-
-    assert not victim.holds() & OURS
+    bearer = {"Authorization": f"Bearer {answer['meta']['access_token']}"}
+    assert visitor.get("/auth/me", headers=bearer).json()["email"] == person["email"]
+    assert visitor.get("/_allauth/app/v1/auth/session", headers=bearer).status_code == 200
+    renewed = visitor.post("/app/refresh", json={"refresh_token": answer["meta"]["refresh_token"]})
+    assert renewed.json()["access_token"]
+    assert visitor.post("/app/logout", headers=bearer).status_code == 200
+    assert visitor.get("/_allauth/app/v1/auth/session", headers=bearer).status_code == 401
+    assert visitor.holds() == set()
 
 
-def test_a_one_time_code_ends_with_our_cookies(project, visitor):
-    assert submit(visitor, "/accounts/login/code/", email="ada@example.com").status_code == 302
+def test_provider_signs_in(visitor, provider):
+    form = {"provider": "idp", "process": "login", "callback_url": "/home"}
+    to_provider = visitor.post("/_allauth/browser/v1/auth/provider/redirect", data=form)
+    assert urlsplit(to_provider.headers["Location"]).netloc == urlsplit(provider.address).netloc
+    consent = visitor.get(to_provider.headers["Location"])
 
-    response = submit(visitor, "/accounts/login/code/confirm/", code=code_in_mail(project, "ada@example.com"))
+    back = visitor.get(unescape(re.search('href="(.*?)"', consent.text)[1]), allow_redirects=False)
 
-    assert response.status_code == 200
-    assert visitor.holds() >= OURS
-    assert "sessionid" not in visitor.holds()
-    assert visitor.get("/auth/me").json()["username"] == "ada"
-
-
-def test_a_wrong_code_signs_nobody_in(visitor):
-    submit(visitor, "/accounts/login/code/", email="ada@example.com")
-
-    submit(visitor, "/accounts/login/code/confirm/", code="WRONG-1")
-
-    assert not visitor.holds() & OURS
-
-
-def test_a_password_on_allauths_own_page_ends_so_too(visitor):
-    submit(visitor, "/accounts/login/", login="ada", password=PASSWORD)
-
-    assert visitor.holds() >= OURS
-    assert not is_in_djangos_session(visitor)
-
-
-def test_a_session_of_before_ends(visitor):
-    visitor.sign_in(username="ada", password=PASSWORD)
-    before = visitor.cookies["access_token"]
-
-    visitor.get(consent(visitor))
-
+    assert (back.status_code, back.headers["Location"]) == (302, "/home")
+    assert visitor.holds() == OURS
     assert visitor.get("/auth/me").json()["email"] == PERSON["email"]
-    assert visitor.get("/auth/me", headers={"Cookie": f"access_token={before}"}).status_code == 401
 
 
-def test_no_message_is_left_in_a_cookie(visitor):
-    visitor.get(consent(visitor))
+def test_admin_sends_staff_to_the_same_sign_in(visitor):
+    asked = visitor.get("/admin/login/?next=/admin/", allow_redirects=False)
 
-    assert visitor.holds() == {*OURS, "csrftoken"}
+    assert asked.status_code == 302
+    assert asked.headers["Location"] == "/sign-in?next=%2Fadmin%2F"
 
 
-def test_the_site_asked_the_provider_it_was_told_to(visitor, provider):
-    location = submit(visitor, "/accounts/oidc/idp/login/").headers["Location"]
+def test_our_own_sign_in_is_not_there(visitor):
+    assert visitor.post("/auth/login", json={"username": "ada", "password": PASSWORD}).status_code == 404
 
-    assert urlsplit(location).netloc == urlsplit(provider.address).netloc
+
+DEMO = """
+from django.test import Client
+
+client = Client()
+for path in ["openapi.json", "swagger-ui/", "browser/v1/config", "app/v1/config"]:
+    print(client.get(f"/_allauth/{path}").status_code)
+print("AccessToken" in client.get("/_allauth/openapi.json").json()["components"]["securitySchemes"])
+"""
+
+
+def test_demo_has_it_beside_ours_by_a_variable():
+    need("allauth", "drf_spectacular_sidecar", "dj_database_url", "whitenoise")
+    environment = {**os.environ, "FASTAUTH_ALLAUTH": "1", "ALLOWED_HOSTS": "testserver", "PYTHONPATH": str(ROOT)}
+    environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+    def manage(*arguments):
+        command = [sys.executable, "manage.py", *arguments]
+        run = subprocess.run(command, cwd=ROOT / "example_project", env=environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    assert "no issues" in manage("check")
+    assert manage("shell", "--no-imports", "-c", DEMO).split() == ["200"] * 4 + ["True"]
