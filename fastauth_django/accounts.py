@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from inspect import Parameter, signature
 from typing import Any
 
@@ -27,13 +28,10 @@ logger = logging.getLogger("fastauth_django")
 def present(*names: str) -> list[str]:
     """Those of ``names`` that are fields of the user model, each once."""
     present = []
-    for name in dict.fromkeys(names):
-        try:
-            UserModel._meta.get_field(name)
-        except FieldDoesNotExist:
-            continue
-        present.append(name)
-    return present
+    for name in names:
+        with suppress(FieldDoesNotExist):
+            present.append(UserModel._meta.get_field(name).name)
+    return [*dict.fromkeys(present)]
 
 
 def taken_by_manager(names: Iterable[str]) -> list[str]:
@@ -110,7 +108,7 @@ def unsaved(attrs: dict[str, Any]) -> Any:
                 value = identifiers.to_python(field, value)
             except DjangoValidationError as error:
                 raise serializers.ValidationError({field.name: error.messages}) from error
-        if field.name == UserModel.get_email_field_name():
+        if field.name == UserModel.get_email_field_name() and isinstance(value, str):
             value = BaseUserManager.normalize_email(value)
         setattr(user, field.name, value)
     return user
@@ -147,6 +145,7 @@ def refuse_existing(user: Any, given: Collection[str]) -> None:
     # Nobody else can have a key that the model makes up itself. A key that people choose is looked up, because saving
     # would overwrite that account.
     made_up = {user._meta.pk.name} - set(given)
+    made_up |= generated_names()
     try:
         user.validate_unique(exclude=made_up)
     except DjangoValidationError as error:
@@ -161,6 +160,11 @@ def refuse_existing(user: Any, given: Collection[str]) -> None:
                 if isinstance(constraint, models.UniqueConstraint):
                     raise UserExists from error
                 raise _refusal(error, given) from error
+
+
+def generated_names() -> set[str]:
+    """The fields that the database computes. Before it has stored the account, nobody can read them."""
+    return {field.name for field in UserModel._meta.concrete_fields if field.generated}
 
 
 def _is_found(identifier: Any) -> bool:
@@ -208,15 +212,17 @@ def _explain(error: IntegrityError, user: Any, given: Collection[str]) -> None:
             lookups[f"{field.attname}__iexact" if isinstance(value, str) else field.attname] = value
         if lookups and None not in lookups.values() and UserModel._base_manager.filter(**lookups).exists():
             raise UserExists if set(names) & set(given) else _required(names)
+    if any(name in str(error) for name in generated_names()):
+        raise UserExists  # The database alone knows their values.
     missing = [name for name in never_filled(given) if name in str(error)]
     if missing:
-        logger.error("Nobody can sign up: the database needs %s (fastauth_django.W058)", ", ".join(missing))
+        logger.error("The database takes no account without %s (fastauth_django.W058)", ", ".join(missing))
         raise _required(missing)
 
 
 def _unique_names(user: Any) -> Iterator[Collection[str]]:
     """The fields, by themselves and together, that no two accounts may have alike."""
-    yield from ([field.name] for field in user._meta.concrete_fields if field.unique)
+    yield from ([field.name] for field in user._meta.concrete_fields if field.unique and not field.generated)
     for model, constraints in user.get_constraints():
         yield from model._meta.unique_together
         for constraint in constraints:

@@ -12,6 +12,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from . import cookies
 from .bearer import BearerAuthentication
+from .exceptions import TryAgain
 from .tokens import AccessToken, DeviceToken, RefreshToken, SessionToken
 
 TokenKind = TypeVar("TokenKind", bound=SessionToken)
@@ -116,6 +117,6 @@ def read_all(kind: type[TokenKind], raw_tokens: Iterable[str | bytes], *, expire
     for raw_token in raw_tokens:
         try:
             tokens.append(kind.read(raw_token, expired_too=expired_too))
-        except AuthenticationFailed:
+        except (AuthenticationFailed, TryAgain):
             continue
     return tokens

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from math import isfinite
 from typing import Any
 
@@ -11,9 +10,11 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
 from django.core.validators import RegexValidator
 from django.db import DataError, models
+from rest_framework import serializers
+from rest_framework.serializers import ModelField, ModelSerializer
 
 #: What a field, or the database, raises for a value that it cannot hold. Only the first is promised.
-REFUSALS = (ValidationError, ValueError, TypeError, ArithmeticError, DataError)
+REFUSALS = (ValidationError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, DataError)
 
 
 def as_stored(identifier: Any) -> Any:
@@ -30,14 +31,24 @@ def as_stored(identifier: Any) -> Any:
 def value_of(typed: str) -> Any:
     """The Python value of an identifier that somebody typed. Raises ``ValidationError`` for one that no account has."""
     field = _own_field(get_user_model()._meta.get_field(get_user_model().USERNAME_FIELD))
-    if isinstance(field, models.IntegerField):
-        typed = re.sub(r"\.0*\s*$", "", typed)  # REST framework reads it so at sign-up.
-    value = to_python(field, typed)
-    if not isinstance(field, models.CharField | models.TextField):
-        # A number that is too large, or no address, would be the database's error. A text that is too long is none,
-        # and validators of text may be younger than the accounts.
-        field.run_validators(value)
+    if isinstance(field, models.CharField | models.TextField):
+        return to_python(field, typed)
+    value = to_python(field, _read_as_at_sign_up(field, typed))
+    # A number that is too large, or no address, would be the database's error. A text that is too long is none, and
+    # validators of text may be younger than the accounts.
+    field.run_validators(value)
     return value
+
+
+def _read_as_at_sign_up(field: models.Field[Any, Any], typed: str) -> Any:
+    """``typed`` as REST framework's field reads it: ``1.0`` is a whole number, ``::ffff:10.0.0.1`` is ``10.0.0.1``."""
+    field_class, kwargs = ModelSerializer().build_standard_field(field.name, field)
+    if field_class is ModelField:
+        return typed
+    try:
+        return field_class(**{**kwargs, "validators": []}).to_internal_value(typed)
+    except serializers.ValidationError as error:
+        raise ValidationError(RegexValidator.message, code="invalid") from error
 
 
 def in_case_of_account(value: Any) -> Any:

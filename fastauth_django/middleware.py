@@ -22,6 +22,7 @@ from .authentication import CookieJWTAuthentication
 from .caching import vary_on_cookie
 from .carried import access_values, tokens_to_sign_out
 from .delivery import update_session_auth_hash
+from .exceptions import TryAgain
 from .models import AuthSession
 
 User: TypeAlias = AbstractBaseUser | AnonymousUser
@@ -115,7 +116,10 @@ class Visitor:
         return self._user
 
     def _user_by_cookie(self) -> User | None:
-        authenticated = self._authentication.authenticate_by_cookie(self._request)
+        try:
+            authenticated = self._authentication.authenticate_by_cookie(self._request)
+        except TryAgain:  # Nobody can tell now whose cookie it is.
+            return None
         if authenticated is None:
             return None
         fault = csrf.forgery_fault(self._request)

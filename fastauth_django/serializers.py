@@ -87,6 +87,16 @@ class LoginSerializer(Confidential, serializers.Serializer):
         return {**attrs, "user": verify_credentials(request, typed, attrs["password"], identifier)}
 
 
+class OtherField(serializers.ModelField):
+    """A field that REST framework does not know. What its ``to_python`` cannot read is refused with 400."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return identifiers.to_python(self.model_field, data)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+
+
 class RegisterSerializer(Confidential, serializers.ModelSerializer):
     """A new account: the identifier, what the user model requires, a password, and name and email where it has them."""
 
@@ -105,6 +115,8 @@ class RegisterSerializer(Confidential, serializers.ModelSerializer):
 
     def build_standard_field(self, field_name: str, model_field: Any) -> tuple[Any, dict[str, Any]]:
         field_class, kwargs = super().build_standard_field(field_name, model_field)
+        if field_class is serializers.ModelField:
+            field_class = OtherField
         if field_name in REQUIRED:
             kwargs.pop("allow_blank", None)
         return field_class, _without_unique(kwargs)
@@ -112,6 +124,9 @@ class RegisterSerializer(Confidential, serializers.ModelSerializer):
     def build_relational_field(self, field_name: str, relation_info: Any) -> tuple[Any, dict[str, Any]]:
         field_class, kwargs = super().build_relational_field(field_name, relation_info)
         return field_class, _without_unique(kwargs)
+
+    def get_uniqueness_extra_kwargs(self, field_names: Any, declared_fields: Any, extra_kwargs: Any) -> Any:
+        return extra_kwargs, {}  # It makes the fields of a rule over several optional or required. That is decided.
 
     def get_unique_together_validators(self) -> list[Any]:
         return []

@@ -23,6 +23,8 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
 from django.core.exceptions import MultipleObjectsReturned, ValidationError
 from django.db import InterfaceError, OperationalError, router
@@ -85,7 +87,7 @@ def verify_credentials(request: HttpRequest, typed: str, password: str, identifi
             with suppress(*refusals):
                 # A backend may write: Django's own does where the password's hash is to be upgraded.
                 user = until_not_lost(
-                    lambda: authenticate(request, **{get_user_model().USERNAME_FIELD: name, "password": password}),
+                    lambda: _authenticate(request, name, password),
                     using=router.db_for_write(get_user_model()),
                 )
             if 0 < failures <= limit:
@@ -124,6 +126,18 @@ def _name_of_account(identifier: str) -> tuple[Any, tuple[type[Exception], ...]]
     except ValidationError:
         # The user model cannot hold it, so Django's backend raises. One of the project's may know what it means.
         return identifier, (MultipleObjectsReturned, *identifiers.REFUSALS)
+
+
+@sensitive_variables()
+def _authenticate(request: HttpRequest, name: Any, password: str) -> AbstractBaseUser | None:
+    try:
+        return authenticate(request, **{get_user_model().USERNAME_FIELD: name, "password": password})
+    except TypeError:
+        account = _account_of(name)
+        if account is None or account.password is not None:
+            raise
+        make_password(password)  # Django's hasher cannot take NULL for a hash. The same work as for any account.
+        return None
 
 
 def _account_of(name: Any) -> Any:

@@ -27,7 +27,7 @@ from rest_framework_simplejwt.exceptions import (
 from rest_framework_simplejwt.tokens import Token
 
 from .conf import conf
-from .exceptions import TokenExpired, TokenInvalid
+from .exceptions import TokenExpired, TokenInvalid, TryAgain
 from .identifiers import text_of
 from .jwk import examined_secret, public_jwk
 
@@ -82,7 +82,20 @@ class FallbackTokenBackend(TokenBackend):
         """The key to verify ``token`` with. Those of ``SECRET_KEY_FALLBACKS`` come after it."""
         if self.algorithm.startswith("HS"):
             return self.examined_secret
-        return super().get_verifying_key(token)
+        if self.jwks_client and self._names_own_key(token):
+            return self.prepared_signing_key.public_key()  # Whoever signs need not ask a server for the key.
+        try:
+            return super().get_verifying_key(token)
+        except TokenBackendError as error:
+            if isinstance(error.__cause__, jwt.PyJWKClientConnectionError):
+                raise TryAgain from error  # The server at JWK_URL is away, which is no fault of the token.
+            raise
+
+    def _names_own_key(self, token: Any) -> bool:
+        if not conf.simplejwt_settings.get("SIGNING_KEY"):
+            return False  # A service that only verifies. simplejwt's default, SECRET_KEY, is no key of this kind.
+        own: Any = self.public_jwk
+        return bool(jwt.get_unverified_header(token).get("kid") == own["kid"])
 
     @cached_property
     def examined_secret(self) -> Any:

@@ -149,7 +149,14 @@ class AuthView(APIView):
     def read(self) -> Any:
         """The validated serializer for the request's body. Raises a 400 for a body that it does not take."""
         serializer = self.serializer_class(data=self.body(), context={"request": self.request, "view": self})
-        serializer.is_valid(raise_exception=True)
+        try:
+            serializer.is_valid(raise_exception=True)
+        except ValidationError as error:
+            try:
+                json.dumps(error.detail, ensure_ascii=False).encode()
+            except UnicodeError:
+                raise ParseError from error  # A field with choices repeats what it refuses: half a character.
+            raise
         return serializer
 
     def answer(

@@ -13,17 +13,21 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import UserManager
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import router
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.views import APIView
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from ..accounts import never_filled, taken_by_manager
 from ..authentication import CookieJWTAuthentication
 from ..conf import conf
+from ..models import AuthSession
 from ..serializers import RegisterSerializer
 from ..views import RegisterView
 from . import messages, project
@@ -57,10 +61,27 @@ def _user_model_faults() -> Iterator[checks.CheckMessage]:
     missing = [name for name in USER_ATTRIBUTES if not hasattr(user_model, name)]
     backends = [project.imported(path) for path in django_settings.AUTHENTICATION_BACKENDS]
     looks_up = any(getattr(each, "authenticate", None) is ModelBackend.authenticate for each in backends)
-    if looks_up and not hasattr(user_model._default_manager, "get_by_natural_key"):
-        missing.append("get_by_natural_key() in its default manager")
+    if looks_up and not _takes(getattr(user_model._default_manager, "get_by_natural_key", None), "name"):
+        missing.append("get_by_natural_key(name) in its default manager")
     if missing:
         yield messages.BROKEN_USER_MODEL(model=user_model._meta.label, missing=" and no ".join(missing))
+    authenticates = [getattr(each(), "authenticate", None) for each in backends if isinstance(each, type)]
+    credentials = {getattr(user_model, "USERNAME_FIELD", "username"): "name", "password": "password"}
+    if authenticates and not any(_takes(each, HttpRequest(), **credentials) for each in authenticates):
+        yield messages.NO_BACKEND(field=user_model.USERNAME_FIELD)
+    if router.db_for_write(user_model) != router.db_for_write(AuthSession):
+        yield messages.TWO_DATABASES(model=user_model._meta.label)
+
+
+def _takes(function: Any, *arguments: object, **keywords: object) -> bool:
+    """Whether ``function`` can be called so. One whose signature nobody can read can."""
+    try:
+        signature(function).bind(*arguments, **keywords)
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
 
 
 def _serializer_faults() -> Iterator[checks.CheckMessage]:
@@ -75,6 +96,22 @@ def _serializer_faults() -> Iterator[checks.CheckMessage]:
             yield messages.NOT_A_SERIALIZER(key=key, builtin=builtin, fault="is not a serializer class")
         elif key == "REGISTER_SERIALIZER" and _cannot_create(serializer):
             yield messages.NOT_A_SERIALIZER(key=key, builtin=builtin, fault="has no create() to make the account")
+        elif key == "LOGIN_SERIALIZER" and getattr(serializer, "validate", None) is Serializer.validate:
+            fault = 'has no validate() to put the user into validated_data["user"]'
+            yield messages.NOT_A_SERIALIZER(key=key, builtin=builtin, fault=fault)
+        elif reason := _fields_fault(serializer):
+            yield messages.NOT_A_SERIALIZER(key=key, builtin=builtin, fault=f"cannot make its fields: {reason}")
+
+
+def _fields_fault(serializer: type[BaseSerializer[Any]]) -> str | None:
+    """What REST framework says of the fields, in which it finds contradictions only when it makes them."""
+    try:
+        getattr(serializer(), "fields", None)
+    except (AssertionError, ImproperlyConfigured) as error:
+        return str(error)
+    except Exception:  # They depend on the request.
+        return None
+    return None
 
 
 # Any: of what class the accounts are does not matter here.
@@ -95,6 +132,13 @@ def _sign_up_faults() -> Iterator[checks.CheckMessage]:
             signature(create_user).bind(**dict.fromkeys(taken_by_manager(fields)))
         except TypeError as error:
             yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault=f"cannot be called: {error}")
+        if iscoroutinefunction(create_user):
+            yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault="is a coroutine function")
+        # Django's own gives both to the model.
+        lacking = {"username", "email"} - {field.name for field in model._meta.get_fields()}
+        if getattr(create_user, "__func__", None) is UserManager.create_user and lacking:
+            fault = f"makes accounts with {' and '.join(sorted(lacking))}, which the model does not have"
+            yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault=fault)
     # A manager that names the field most likely fills it in, as one that makes the username of the address. And nobody
     # can tell what a save() of the model's own does.
     source = _source_of(type(model._default_manager))
@@ -133,7 +177,8 @@ def _authentication_faults() -> Iterator[checks.CheckMessage]:
     classes = project.default_authentication_classes()
     ours = [issubclass(each, CookieJWTAuthentication) for each in classes]
     simplejwts = _unchecking(classes)
-    if not any(ours) and project.delivers_cookies() and not project.views_name_their_classes():
+    may_read_cookies = any(map(_is_derived, simplejwts))
+    if not (any(ours) or may_read_cookies) and project.delivers_cookies() and not project.views_name_their_classes():
         yield messages.CLASS_NOT_DEFAULT()
     elif simplejwts and project.auth_routes():
         yield messages.SESSION_UNCHECKED(other=project.name_of(simplejwts[0]))
@@ -166,6 +211,11 @@ def _unchecking(classes: list[type[BaseAuthentication]]) -> list[type[BaseAuthen
     ours = [issubclass(each, CookieJWTAuthentication) for each in classes]
     before = classes[: ours.index(True)] if any(ours) else classes
     return [each for each in before if issubclass(each, JWTAuthentication)]
+
+
+def _is_derived(authentication_class: type[BaseAuthentication]) -> bool:
+    """Whether the class is made of simplejwt's, as one that reads a cookie is."""
+    return not authentication_class.__module__.startswith("rest_framework_simplejwt.")
 
 
 def _names_challenge(authentication_class: type[BaseAuthentication]) -> bool:

@@ -82,7 +82,7 @@ def _credentials_faults() -> Iterator[checks.CheckMessage]:
         if conf.CORS_ORIGINS:
             yield messages.NO_CORS_CREDENTIALS()
         return
-    if cors.CORS_ALLOW_ALL_ORIGINS:
+    if cors.CORS_ALLOW_ALL_ORIGINS and not django_settings.DEBUG:
         yield messages.CORS_OPEN_TO_ALL(setting="CORS_ALLOW_ALL_ORIGINS", harm=READ)
     for origin in _listed(cors.CORS_ALLOWED_ORIGINS, str):
         if origin == "null":  # Any page can open a sandboxed frame, which has this origin.

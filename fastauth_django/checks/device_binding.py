@@ -23,7 +23,7 @@ def faults() -> Iterator[checks.CheckMessage]:
         yield messages.NO_BINDING_CRYPTOGRAPHY()
     if not project.delivers_cookies():
         yield messages.NOTHING_TO_BIND()
-    elif not _has_routes():
+    elif project.auth_routes() and not _has_routes():
         yield messages.NO_DEVICE_ROUTES()
     if conf.COOKIE_PARTITIONED:
         yield messages.BINDING_PARTITIONED()

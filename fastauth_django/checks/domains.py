@@ -114,6 +114,8 @@ def origin_fault(origin: str) -> str | None:
         return "has a blank"
     if "://" not in origin:
         return "has no scheme"
+    if not origin.isascii():
+        return "is not written in ASCII, as browsers write it (xn--…)"
     if SHELL_ORIGIN.fullmatch(origin):
         return None
     match = ORIGIN.fullmatch(origin)

@@ -427,6 +427,18 @@ BROKEN_USER_MODEL = Message(
     "Derive the user model from AbstractBaseUser of django.contrib.auth.base_user, and its manager from "
     "BaseUserManager.",
 )
+NO_BACKEND = Message(
+    "E063",
+    "No class in AUTHENTICATION_BACKENDS has an authenticate() that takes {field} and password: every sign-in fails, "
+    "and so does every change of a password.",
+    "Let it take the user model's USERNAME_FIELD by its name, or **credentials.",
+)
+TWO_DATABASES = Message(
+    "E071",
+    "The database router writes {model} and the sessions of this app to different databases: a session refers to its "
+    "user, so signing in fails.",
+    "Let the router answer for the app label fastauth_django as for the user model.",
+)
 SIGN_UP_BREAKS = Message(
     "E057",
     "create_user() of {model}'s manager {fault}: every sign-up fails.",
@@ -460,7 +472,7 @@ NO_CHALLENGE = Message(
 
 VIEW_SESSION_UNCHECKED = Message(
     "W050",
-    "The authentication classes of {views} have one of simplejwt's, which reads no cookie and does not check the "
+    "The authentication classes of {views} have one of simplejwt's, or one made of it, which does not check the "
     "session of this app's access tokens: after a sign-out or a new password, the view accepts the token until that "
     "expires.",
     "Put fastauth_django.authentication.CookieJWTAuthentication in its place, or before it.",
@@ -543,6 +555,11 @@ ACCESS_PATH = Message(
     'Use a path that all URLs that need the cookie are below, or "/". If a proxy takes a prefix off the URLs, set '
     "FORCE_SCRIPT_NAME to it.",
 )
+ROUTE_TAKEN = Message(
+    "W072",
+    "At {urls} another view answers, {views}, whose route stands before this app's in the URLconf.",
+    'Put path("auth/", include("fastauth_django.urls")) before it, or choose another prefix.',
+)
 PATH_OF_ONE_VALUE = Message(
     "W062",
     "A cookie has the path {path!r}, and whether browsers send it to {urls} depends on the variable part of the URL: "
@@ -551,8 +568,9 @@ PATH_OF_ONE_VALUE = Message(
 )
 URLS_NOT_INCLUDED = Message(
     "W021",
-    "No URL leads to a view of this app: nobody can sign in, refresh or sign out.",
-    'Add path("auth/", include("fastauth_django.urls")) to the URLconf.',
+    "No URL of ROOT_URLCONF leads to a view of this app: nobody can sign in, refresh or sign out there.",
+    'Add path("auth/", include("fastauth_django.urls")) to the URLconf. If a middleware chooses another URLconf, which '
+    "has it, silence this warning.",
 )
 
 TOKEN_VIEWS_LEFT = Message(

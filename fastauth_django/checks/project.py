@@ -82,7 +82,7 @@ def _walk(patterns: Iterable[URLPattern | URLResolver], above: Place) -> Iterato
             yield from _walk(entry.url_patterns, above.below(entry.pattern))
         else:
             callback = _undecorated(entry.callback)
-            view = _view_of(callback)
+            view = view_of(callback)
             if view is not None:
                 initkwargs = getattr(callback, "initkwargs", None) or getattr(callback, "view_initkwargs", {})
                 yield Route(above.below(entry.pattern), view, initkwargs, getattr(callback, "actions", None) or {})
@@ -90,12 +90,16 @@ def _walk(patterns: Iterable[URLPattern | URLResolver], above: Place) -> Iterato
 
 def _undecorated(callback: Any) -> Any:
     """What ``as_view()`` returned. Decorators keep it in ``__wrapped__``, and ``functools.partial`` in ``func``."""
-    callback = unwrap(callback, stop=_view_of)
+    callback = unwrap(callback, stop=_view_class)
     return _undecorated(callback.func) if isinstance(callback, partial) else callback
 
 
-def _view_of(callback: object) -> Any:
-    """The class behind what ``as_view()`` returned, or None."""
+def view_of(callback: object) -> Any:
+    """The class behind what ``as_view()`` returned, decorated or not, or None."""
+    return _view_class(_undecorated(callback))
+
+
+def _view_class(callback: object) -> Any:
     view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
     return view if isinstance(view, type) else None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.core import checks
+from django.urls import resolve
 
 from ..conf import conf
 from ..device_views import DeviceView
-from ..views import AccountView, LogoutView, RefreshView
+from ..views import AccountView, AuthView, LogoutView, RefreshView
 from . import messages, project
 from .cookies import PATH
 
@@ -17,8 +18,22 @@ def faults() -> Iterator[checks.CheckMessage]:
     routes = project.auth_routes()
     if not routes and project.routes() is not None and not project.only_verifies():
         yield messages.URLS_NOT_INCLUDED()
+    taken = list(_taken(routes))
+    if taken:
+        urls = ", ".join(route.place.shown for route, _view in taken)
+        yield messages.ROUTE_TAKEN(urls=urls, views=", ".join(dict.fromkeys(view for _route, view in taken)))
     if project.delivers_cookies():
         yield from _path_faults(routes)
+
+
+def _taken(routes: list[project.Route]) -> Iterator[tuple[project.Route, str]]:
+    """The routes whose URL leads to a view that is none of this app's, each with the name of that view."""
+    for route in routes:
+        if route.place.is_exact:
+            match = resolve(f"/{route.place.shown.removeprefix(f'{project.script_name()}/')}")
+            view = project.view_of(match.func)
+            if view is None or not issubclass(view, AuthView):
+                yield route, match._func_path
 
 
 def _path_faults(routes: list[project.Route]) -> Iterator[checks.CheckMessage]:

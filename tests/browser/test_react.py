@@ -72,7 +72,7 @@ def serve(app, port, environment):
 
 @pytest.fixture
 def open_app(profile, site):
-    address, server = site
+    address, _server = site
 
     def open_app():
         page = profile.open(address).page

@@ -1,6 +1,7 @@
 """Every mistake that the checks know, each beside the nearest configuration that is right."""
 
 import re
+from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import partial
 from unittest import mock
@@ -13,6 +14,7 @@ from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import UserManager
 from django.core import mail
 from django.urls import include, path, re_path
 from django.views.decorators.cache import never_cache
@@ -64,6 +66,23 @@ ES256 = {"ALGORITHM": "ES256", "SIGNING_KEY": PRIVATE, "VERIFYING_KEY": PUBLIC}
 def made_by(create_user):
     """The user model's manager makes accounts with ``create_user``."""
     return mock.patch.object(type(get_user_model()._default_manager), "create_user", create_user)
+
+
+def found_by(find):
+    """The user model's manager finds accounts with ``find``."""
+    return mock.patch.object(type(get_user_model()._default_manager), "get_by_natural_key", find)
+
+
+@contextmanager
+def without_address():
+    """``email = None`` in a user model with Django's manager."""
+    fields = [field for field in get_user_model()._meta.get_fields() if field.name != "email"]
+    with made_by(UserManager.create_user), mock.patch.object(get_user_model()._meta, "get_fields", return_value=fields):
+        yield
+
+
+def backend(path):
+    return {"AUTHENTICATION_BACKENDS": [path]}
 
 
 def needing_more():
@@ -582,7 +601,7 @@ CORS_RULES = [
         "E024",
         "all origins",
         {"CORS_ALLOW_ALL_ORIGINS": True},
-        {"CORS_ALLOW_ALL_ORIGINS": True, "CORS_ALLOW_CREDENTIALS": False},
+        {"CORS_ALLOW_ALL_ORIGINS": True, "DEBUG": True},
     ),
     Case(
         "E024",
@@ -955,6 +974,7 @@ LIFETIMES = [
 CLASSES = [
     Case("W003", "Django's session alone", classes(SESSION_CLASS), classes(COOKIE_CLASS, SESSION_CLASS)),
     Case("W003", "simplejwt's class alone", classes(SIMPLEJWT_CLASS), classes(f"{HERE}.OwnCookieAuthentication")),
+    Case("W019", "one that reads a cookie", classes(f"{HERE}.ReadsACookie"), classes(COOKIE_CLASS)),
     Case("W003", "no class", classes(), {**urls(project.AUTH, path("api", project.Api.as_view())), **classes()}),
     Case(
         "W003",
@@ -1020,7 +1040,19 @@ CLASSES = [
         "E033",
         "another object",
         fastauth(LOGIN_SERIALIZER=f"{HERE}.NOT_A_FUNCTION"),
+        fastauth(LOGIN_SERIALIZER=f"{HERE}.SignsIn"),
+    ),
+    Case(
+        "E033",
+        "a sign-in that finds nobody",
         fastauth(LOGIN_SERIALIZER=f"{HERE}.CreatesNothing"),
+        fastauth(LOGIN_SERIALIZER=f"{HERE}.SignsIn"),
+    ),
+    Case(
+        "E033",
+        "fields that contradict each other",
+        fastauth(REGISTER_SERIALIZER=f"{HERE}.ForgetsAField"),
+        fastauth(USER_SERIALIZER=f"{HERE}.NeedsTheRequest"),
     ),
     Case(
         "E033",
@@ -1055,6 +1087,16 @@ CLASSES = [
     ),
     Case("E057", "a manager that asks for more", {}, {}, lambda: made_by(project.create_user_of_tenant)),
     Case("E057", "a manager that takes no password", {}, {}, lambda: made_by(project.create_user_without_password)),
+    Case("E057", "a manager that is to be awaited", {}, {}, lambda: made_by(project.create_user_later)),
+    Case("E057", "Django's manager for a model without an address", {}, {}, without_address),
+    Case("E035", "a manager that finds in a tenant", {}, {}, lambda: found_by(project.find_in_tenant)),
+    Case("E063", "no backend for it", backend(f"{HERE}.TakesAnotherName"), backend(f"{HERE}.OwnBackend")),
+    Case(
+        "E071",
+        "sessions elsewhere",
+        {"DATABASE_ROUTERS": [f"{HERE}.ElsewhereRouter"]},
+        {"DATABASE_ROUTERS": [f"{HERE}.UsersWithSessionsRouter"]},
+    ),
     Case("W058", "a field that nobody is asked for", {}, {}, needing_more),
 ]
 NO_LOGIN = urls(path("auth/refresh", views.RefreshView.as_view()))
@@ -1113,6 +1155,18 @@ URLS = [
         "below a language",
         {**urls(*i18n_patterns(project.AUTH)), **SCOPED_REFRESH},
         {**urls(*i18n_patterns(path("", project.Page.as_view())), project.AUTH), **SCOPED_REFRESH},
+    ),
+    Case(
+        "W072",
+        "behind the front end's page",
+        urls(re_path("^.*$", project.Page.as_view()), project.AUTH),
+        urls(project.AUTH, re_path("^.*$", project.Page.as_view())),
+    ),
+    Case(
+        "W072",
+        "behind a function",
+        urls(path("auth/login/", project.function_view), project.AUTH),
+        urls(re_path("^auth/login/?$", project.OwnLogin.as_view()), project.AUTH),
     ),
     Case(
         "W062",

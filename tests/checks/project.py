@@ -21,7 +21,7 @@ from rest_framework_simplejwt.views import TokenObtainPairView
 from fastauth_django import views
 from fastauth_django.authentication import CookieJWTAuthentication
 from fastauth_django.middleware import AuthCookieMiddleware
-from fastauth_django.serializers import RegisterSerializer
+from fastauth_django.serializers import LoginSerializer, RegisterSerializer
 
 AUTH = path("auth/", include("fastauth_django.urls"))
 REFRESH = path("auth/refresh", views.RefreshView.as_view())
@@ -178,6 +178,20 @@ class OwnBackend(BaseBackend):
     """Finds people in a way of its own."""
 
 
+class TakesAnotherName(BaseBackend):
+    """Knows people by what the user model does not."""
+
+    def authenticate(self, request, badge=None, password=None):
+        """Nobody gives it a badge."""
+
+
+class ReadsACookie(JWTAuthentication):
+    """The class that people paste."""
+
+    def get_header(self, request):
+        return request.COOKIES.get("access_token")
+
+
 class Silent(BaseAuthentication):
     """Names no challenge, on purpose."""
 
@@ -194,6 +208,21 @@ class LooksAtRequest(BaseAuthentication):
 
 class OwnCookieAuthentication(CookieJWTAuthentication):
     """A class that a project derived."""
+
+
+class ElsewhereRouter:
+    """Keeps the sessions of this app by themselves."""
+
+    app_label = "fastauth_django"
+
+    def db_for_write(self, model, **hints):
+        return "elsewhere" if model._meta.app_label == self.app_label else None
+
+
+class UsersWithSessionsRouter(ElsewhereRouter):
+    """Leaves both where they are."""
+
+    app_label = "another"
 
 
 # --- Serializers and claims ----------------------------------------------------------------------------------------
@@ -214,12 +243,37 @@ def create_user_of_tenant(manager, tenant, password=None, **fields):
     """The user model has no such field."""
 
 
+async def create_user_later(manager, password=None, **fields):
+    """Nobody awaits it."""
+
+
+def find_in_tenant(manager, tenant, name):
+    """Sign-in gives a name alone."""
+
+
 def create_user_without_password(manager, email="", username="", city=""):
     """The password is not to be written by anybody else."""
 
 
 class CreatesNothing(serializers.Serializer):
     """A sign-up that forgot to make the account."""
+
+
+class SignsIn(LoginSerializer):
+    """A sign-in that a project derived."""
+
+
+class ForgetsAField(RegisterSerializer):
+    """Declares a field and does not list it."""
+
+    password2 = serializers.CharField()
+
+
+class NeedsTheRequest(serializers.Serializer):
+    """Has fields that depend on who asks."""
+
+    def get_fields(self):
+        return {self.context["request"].user.get_username(): serializers.CharField()}
 
 
 class SavesItself(serializers.Serializer):
