@@ -7,6 +7,8 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import RegexValidator
+from django.db import connections, router
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import ISO_8601, serializers
@@ -92,9 +94,11 @@ class OtherField(serializers.ModelField):
 
     def to_internal_value(self, data: Any) -> Any:
         try:
-            return identifiers.to_python(self.model_field, data)
-        except DjangoValidationError as error:
-            raise serializers.ValidationError(error.messages) from error
+            value = identifiers.to_python(self.model_field, data)
+            self.model_field.get_db_prep_save(value, connections[router.db_for_write(UserModel)])
+        except identifiers.REFUSALS as error:
+            raise serializers.ValidationError(RegexValidator.message, code="invalid") from error
+        return value
 
 
 class RegisterSerializer(Confidential, serializers.ModelSerializer):

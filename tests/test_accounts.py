@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import IntegrityError
 
 from fastauth_django import accounts
 from fastauth_django.exceptions import UserExists
@@ -25,6 +26,14 @@ def test_key_that_the_model_makes_up_is_not_looked_up(db, django_assert_num_quer
 
     with django_assert_num_queries(1):
         accounts.refuse_existing(User(**data), given=data)
+
+
+@pytest.mark.django_db
+def test_field_that_the_database_computes_is_another_accounts_only_by_its_word(monkeypatch):
+    monkeypatch.setattr(accounts, "generated_names", lambda: {"lower"})
+
+    with pytest.raises(UserExists):
+        accounts._explain(IntegrityError("UNIQUE constraint failed: user.lower"), User(), given=[IDENTIFIER])
 
 
 def test_fields_that_the_model_does_not_have_are_left_out():

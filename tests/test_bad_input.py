@@ -4,8 +4,10 @@ import json
 
 import pytest
 from django.contrib.auth import get_user_model
+from rest_framework.serializers import ChoiceField
 
 from fastauth_django.models import AuthSession
+from fastauth_django.serializers import RegisterSerializer
 from tests.clients import ACCESS, REFRESH, Browser
 from tests.factories import sign_up_data
 
@@ -318,3 +320,20 @@ def test_garbage_in_keep_current_ends_nothing(signed_in, value):
     assert response.status_code == 400
     assert set(response.json()) == {"keep_current"}
     assert signed_in.get("/private").status_code == 200
+
+
+class PlannedRegisterSerializer(RegisterSerializer):
+    plan = ChoiceField([("free", "Free")], write_only=True)
+
+    class Meta(RegisterSerializer.Meta):
+        fields = [*RegisterSerializer.Meta.fields, "plan"]
+
+
+def test_half_a_character_is_not_repeated(browser, settings):
+    """A field with choices says what it refuses, and no answer can be written with that."""
+    settings.FASTAUTH = {"REGISTER_SERIALIZER": PlannedRegisterSerializer}
+    body = json.dumps({**sign_up_data(), "plan": "\ud800"})
+
+    response = browser.post("/auth/register", body, content_type="application/json")
+
+    assert (response.status_code, response.json()["code"]) == (400, "parse_error")

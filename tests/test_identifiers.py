@@ -38,6 +38,34 @@ def test_whole_number_may_be_written_as_sign_up_takes_it(browser, known_by_key):
     )
 
 
+@pytest.mark.parametrize(
+    ("field", "typed", "read"),
+    [
+        (models.GenericIPAddressField(), "::ffff:10.0.0.1", "10.0.0.1"),
+        (models.IntegerField(), "7.0", 7),
+        (models.BinaryField(), "YWRh", "YWRh"),
+    ],
+    ids=["address", "number", "a field that REST framework does not know"],
+)
+def test_identifier_is_read_as_at_sign_up(field, typed, read):
+    field.set_attributes_from_name("identifier")
+    field.model = User
+
+    assert identifiers._read_as_at_sign_up(field, typed) == read
+
+
+def test_account_with_null_for_a_hash_has_no_password(browser, account, monkeypatch):
+    def fail(user, raw_password):
+        raise TypeError("object of type 'NoneType' has no len()")
+
+    monkeypatch.setattr(User, "check_password", fail)
+    with pytest.raises(TypeError):
+        sign_in(browser, identifier_for("ada"))
+    monkeypatch.setattr("fastauth_django.throttling._account_of", lambda name: User(pk=account.user.pk, password=None))
+
+    assert sign_in(browser, identifier_for("ada")).status_code == 401
+
+
 @pytest.mark.usefixtures("known_by_key")
 @pytest.mark.parametrize("name", ["nobody@example.com", "9" * 40, "-1", "1e999"])
 def test_identifier_that_the_field_cannot_hold_is_a_name_of_nobody(browser, name):

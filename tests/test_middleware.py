@@ -15,6 +15,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from fastauth_django import sessions
 from fastauth_django.authentication import CookieJWTAuthentication
+from fastauth_django.exceptions import TryAgain
 from fastauth_django.middleware import AuthCookieMiddleware
 from fastauth_django.models import AuthSession
 from tests.clients import ACCESS, REFRESH, Browser
@@ -107,6 +108,17 @@ def test_user_of_the_cookie_is_the_user_of_the_request(signed_in, name, path):
 def test_visitor_without_a_cookie_is_anonymous(browser, path):
     assert text(browser.get(path)) == "nobody"
     assert text(asynchronously(browser, path)) == "nobody"
+
+
+def test_cookie_whose_key_nobody_can_fetch_now_is_nobodys(signed_in, monkeypatch):
+    def fail(backend, token):
+        raise TryAgain
+
+    monkeypatch.setattr("fastauth_django.tokens.FallbackTokenBackend.get_verifying_key", fail)
+
+    response = signed_in.get("/members")
+
+    assert (response.status_code, response.headers["Location"]) == (302, "/django/login?next=/members")
 
 
 @pytest.mark.parametrize("path", ["/whoami", "/async/whoami", "/async/members", "/async/template"])

@@ -3,6 +3,8 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.validators import validate_slug
+from django.db import models
+from rest_framework.exceptions import ValidationError
 from rest_framework.utils.model_meta import get_field_info
 from rest_framework.validators import UniqueValidator
 
@@ -65,6 +67,18 @@ def test_relation_that_is_taken_is_no_field_error(monkeypatch):
     _field_class, built = serializer.build_relational_field("user", relation)
 
     assert built["validators"] == [validate_slug]
+
+
+@pytest.mark.parametrize("value", ["ä", "1", 5, None, [], {}])
+def test_field_that_rest_framework_does_not_know_refuses_what_it_cannot_read(value):
+    seal = models.BinaryField(editable=True)
+    seal.model = User
+    field_class, kwargs = serializers.RegisterSerializer().build_standard_field("seal", seal)
+    field = field_class(**kwargs)
+
+    assert bytes(field.run_validation("YWRh")) == b"ada"
+    with pytest.raises(ValidationError):
+        field.run_validation(value)
 
 
 class UserOfTheProject(serializers.UserSerializer):

@@ -770,6 +770,53 @@ class TestKeysFromAServer:
         assert refusal(app.get("/stateless")) == (401, "token_invalid")
 
 
+class TestKeysFromAServerThatIsAway:
+    """It is no fault of a token that nobody can tell now whether it is good."""
+
+    @pytest.fixture
+    def away(self, monkeypatch):
+        def fail(client):
+            raise jwt.PyJWKClientConnectionError("Name or service not known")
+
+        monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", fail)
+
+    @pytest.fixture
+    def issuer(self, settings, key_pairs):
+        """It signs, so it knows its own key."""
+        settings.SIMPLE_JWT = {"ALGORITHM": "RS256", **key_pairs["RS256"], "JWK_URL": "https://keys.example.com/"}
+
+    @pytest.fixture
+    def foreign_token(self, app, key_pairs):
+        return signed(claims_of(app.access), key_pairs["another RS256"]["SIGNING_KEY"], "RS256", headers={"kid": "x"})
+
+    @pytest.mark.usefixtures("away", "issuer")
+    def test_who_signs_asks_nobody_for_the_own_key(self, signed_in):
+        assert signed_in.get("/private").status_code == 200
+        assert signed_in.post("/auth/refresh").status_code == 200
+        assert signed_in.post("/auth/logout").status_code == 200
+
+    @pytest.fixture
+    def signed_in(self, settings, issuer, browser, account):
+        settings.FASTAUTH = {"TOKEN_DELIVERY": "cookie"}
+        browser.sign_in(account)
+        return browser
+
+    @pytest.mark.usefixtures("away")
+    def test_a_token_of_another_key_may_be_good_in_a_moment(self, app, foreign_token, settings):
+        settings.SIMPLE_JWT = {"ALGORITHM": "RS256", "JWK_URL": "https://keys.example.com/"}
+        app.access = foreign_token
+
+        response = app.get("/stateless")
+
+        assert (response.status_code, response.json()["code"]) == (503, "try_again")
+
+    @pytest.mark.usefixtures("away")
+    def test_a_cookie_of_another_key_keeps_nobody_from_signing_in(self, app, foreign_token, signed_in, account):
+        signed_in.cookies["access_token"] = foreign_token
+
+        assert signed_in.sign_in(account).status_code == 200
+
+
 class TestKeysForOthers:
     """The key pair that signs, as a JWK Set for services with a ``JWK_URL``."""
 

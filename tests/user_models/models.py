@@ -674,3 +674,144 @@ class UnaskedKey(NamedUser):
 
     class Meta:
         swappable = SWAPPABLE
+
+
+# --- Rules and fields that REST framework has ways of its own for ---------------------------------------------------
+
+
+class RuleOverTwo(AbstractUser, Corner):
+    """The commonest rule over two fields: REST framework would make one optional and required at once."""
+
+    ADA = {"username": "ada", "email": "ada@example.com"}
+    GRACE = {"username": "grace", "email": "ada@example.com"}
+    REFUSED = [{}, {"username": "ada"}]
+
+    class Meta(AbstractUser.Meta):
+        swappable = SWAPPABLE
+        unique_together = [("username", "email")]
+
+
+class Tenanted(NamedUser):
+    """An address is of one account of a tenant, and the tenant has a default."""
+
+    email = models.EmailField()
+    tenant = models.IntegerField(default=1)
+
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["email", "tenant"]
+    ADA = {"username": "ada", "email": "ada@example.com", "tenant": 1}
+    GRACE = {"username": "grace", "email": "ada@example.com", "tenant": 2}
+    TAKEN = [{"username": "eve", "email": "ada@example.com", "tenant": 1}]
+
+    class Meta:
+        swappable = SWAPPABLE
+        constraints = [models.UniqueConstraint(fields=["tenant", "email"], name="one_address_in_a_tenant")]
+
+
+class GeneratedUnique(NamedUser):
+    """The database alone knows a field that must differ."""
+
+    lower = models.GeneratedField(
+        expression=Lower("username"), output_field=models.CharField(max_length=254), db_persist=True, unique=True
+    )
+
+    ADA, GRACE = {"username": "ada"}, {"username": "grace"}
+    TAKEN = [{"username": "ADA"}]
+    OTHER_SPELLINGS = ["ADA"]
+
+    class Meta:
+        swappable = SWAPPABLE
+
+
+class MappedAddressIdentifier(AnyUser):
+    """REST framework reads an address of the network in another spelling than the field does."""
+
+    address = models.GenericIPAddressField(unique=True)
+
+    USERNAME_FIELD = "address"
+    ADA, GRACE = {"address": "::ffff:10.0.0.1"}, {"address": "2001:DB8::1"}
+    OTHER_SPELLINGS = ["10.0.0.1"]
+
+    class Meta:
+        swappable = SWAPPABLE
+
+
+class DurationIdentifier(AnyUser):
+    lap = models.DurationField(unique=True)
+
+    USERNAME_FIELD = "lap"
+    ADA, GRACE = {"lap": "00:01:30"}, {"lap": "95"}
+    REFUSED = [{"lap": "nobody@example.com"}]
+    NOBODY = ["nobody@example.com", "-1", "3fa85f64-5717-4562-b3fc-2c963f66afa6", "NaN"]
+
+    class Meta:
+        swappable = SWAPPABLE
+
+
+class BinaryRequired(NamedUser):
+    """A field that REST framework has none for, whose ``to_python`` raises this and that."""
+
+    seal = models.BinaryField(editable=True)
+
+    REQUIRED_FIELDS = ["seal"]
+    ADA, GRACE = {"username": "ada", "seal": "YWRh"}, {"username": "grace", "seal": "Z3JhY2U="}
+    REFUSED = [{"username": "eve", "seal": seal} for seal in ("1", "ä")]
+
+    class Meta:
+        swappable = SWAPPABLE
+
+
+class AddressOfItsOwn(NamedUser):
+    """The email field is no text."""
+
+    email = models.JSONField(default=dict)
+
+    EMAIL_FIELD = "email"
+    ADA, GRACE = {"username": "ada", "email": {"home": "ada@example.com"}}, {"username": "grace"}
+    ADMIN = False  # Nothing to search in.
+
+    class Meta:
+        swappable = SWAPPABLE
+
+
+class Planned(NamedUser):
+    """A choice is repeated by the refusal."""
+
+    plan = models.CharField(max_length=10, choices=[("free", "Free")])
+
+    REQUIRED_FIELDS = ["plan"]
+    ADA, GRACE = {"username": "ada", "plan": "free"}, {"username": "grace", "plan": "free"}
+    REFUSED = [{"username": "eve", "plan": plan} for plan in ("", "paid")]
+
+    class Meta:
+        swappable = SWAPPABLE
+
+
+class OrganisationByKey(NamedUser):
+    """``REQUIRED_FIELDS`` names the column of a relation."""
+
+    person = models.ForeignKey(Person, models.CASCADE, null=True)
+
+    REQUIRED_FIELDS = ["person_id"]
+    ADA, GRACE = {"username": "ada", "person": 1}, {"username": "grace", "person": 1}
+    REFUSED = [{"username": "eve"}]
+
+    class Meta:
+        swappable = SWAPPABLE
+
+
+class WithoutHash(NamedUser):
+    """Accounts that came by another way have NULL for a hash."""
+
+    password = models.CharField(max_length=128, null=True)  # noqa: DJ001
+
+    ADA, GRACE = {"username": "ada"}, {"username": "grace"}
+    NOBODY = ["eve"]
+    TAKEN = [{"username": "eve"}]
+
+    class Meta:
+        swappable = SWAPPABLE
+
+    @classmethod
+    def prepare(cls):
+        cls._default_manager.bulk_create([cls(username="eve", password=None)])
