@@ -21,6 +21,7 @@ class Channel {
     Channel.open.add(this);
   }
   postMessage(data) {
+    if (!Channel.open.has(this)) throw new DOMException("closed", "InvalidStateError");
     const copy = structuredClone(data);
     for (const other of Channel.open) {
       if (other !== this && other.name === this.name) setImmediate(() => other.onmessage?.({ data: copy }));
@@ -249,6 +250,14 @@ test("whose session ended while no page was open is told so at the next visit", 
   assert.deepEqual(changes, [[false, "ended", "session_revoked", false]]);
 });
 
+test("who is signed in and has lost the cookies is told so", async () => {
+  const server = makeServer();
+  const { auth, changes } = await openSignedInTab(server);
+  server.signedIn = server.jar = false;
+  assert.equal(await auth.me(), null);
+  assert.deepEqual(changes, [[false, "ended", "refresh_token_required", false]]);
+});
+
 test("an answer that says nobody, to a question of before a sign-in, signs nobody out", async () => {
   const server = makeServer();
   const { auth, changes } = openTab(server);
@@ -274,14 +283,23 @@ test("no cache is asked who is signed in, nor one that looks at the address alon
 });
 
 test("who asks at the same time shares the answer, unless somebody signed in in between", async () => {
-  const server = makeServer({ latency: 5 });
-  const { auth } = openTab(server);
+  const server = makeServer();
+  const { auth, changes } = openTab(server);
+  const { answer } = server;
+  let late;
+  server.answer = (call) => {
+    server.answer = answer;
+    const response = answer(call);
+    return new Promise((resolve) => (late = () => resolve(response)));
+  };
   const early = [auth.me(), auth.me()];
-  const entering = auth.signIn({ email: ADA.email, password: "right" });
-  assert.deepEqual(await Promise.all(early), [null, null]);
-  await entering;
+  for (let turn = 0; turn < 5; turn += 1) await settle();
+  await auth.signIn({ email: ADA.email, password: "right" });
   assert.deepEqual(await auth.me(), ADA);
   assert.equal(server.count("/auth/me"), 2);
+  late();
+  assert.deepEqual(await Promise.all(early), [ADA, ADA]);
+  assert.deepEqual(changes, [[true, "signed-in", null, false]]);
 });
 
 test("me() after a reload finds the user of before, refreshing if need be", async () => {
@@ -633,8 +651,10 @@ test("a planned refresh that fails is tried again after half a minute, or when t
   server.failure = () => Response.json({ retry_after: 60 }, { status: 503 });
   assert.equal(await turns(30_000), 3);
   assert.equal(await turns(1_000), 4);
-  assert.equal(await turns(60_000), 4);
+  assert.equal(await turns(30_000), 4);
+  assert.equal(await turns(1_000), 4); // a minute, said the server
   server.failure = null;
+  assert.equal(await turns(29_000), 4);
   assert.equal(await turns(1_000), 5);
   assert.deepEqual([auth.status.signedIn, changes], [true, []]);
 });
@@ -673,6 +693,7 @@ test("a snapshot stays the same object until it changes, and watchers hear of ea
   await auth.me(); // says nothing new
   await auth.refresh();
   assert.equal(auth.getSnapshot(), auth.getSnapshot());
+  assert.ok(Object.isFrozen(auth.getSnapshot()));
   assert.deepEqual(auth.getSnapshot(), { ...nothing, signedIn: true, user: ADA, reason: "signed-in" });
   assert.equal(auth.getServerSnapshot(), auth.getServerSnapshot());
   assert.deepEqual(auth.getServerSnapshot(), nothing); // for ever: what a server rendered
@@ -714,9 +735,12 @@ for (const [delivery, reason] of [["cookie", "restored"], ["json", "nobody"]]) {
     const page = fakeWindow();
     const server = makeServer({ delivery });
     const { auth, changes } = await openSignedInTab(server);
+    const watched = [];
+    auth.subscribe(() => watched.push(auth.getSnapshot().reason));
     page.turn("pagehide");
+    assert.deepEqual(watched, []);
     await null; // the browser runs microtasks before it keeps the page
-    assert.deepEqual(changes, [[null, "away", null, false]]);
+    assert.deepEqual([watched, changes], [["away"], [[null, "away", null, false]]]);
     assert.deepEqual([auth.status.signedIn, auth.status.expiresAt, auth.getSnapshot().user], [null, 0, null]);
     const asked = auth.me(); // by a listener that sees that nobody is known
     for (let turn = 0; turn < 10; turn += 1) await settle();
@@ -821,12 +845,34 @@ test("on a server that renders pages a client is made, watched and looked at, an
   tabs.reverse(); // the names are back before anything closes
 });
 
+test("a program without a page has a client too, and opens no channel", async () => {
+  delete globalThis.location;
+  const server = makeServer({ delivery: "json" });
+  const { auth, changes } = await openSignedInTab(server);
+  server.expire();
+  assert.equal((await auth.fetch("/api/notes/")).status, 200);
+  await auth.signOut();
+  assert.deepEqual(changes, [[false, "signed-out", null, false]]);
+  assert.equal(Channel.open.size, 0);
+});
+
+test("the browser's own locks are used, if it has them", async () => {
+  const names = [];
+  const request = (name, run) => (names.push(name), run());
+  const was = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  Object.defineProperty(globalThis, "navigator", { configurable: true, value: { locks: { request } } });
+  tabs.push({ close: () => (delete globalThis.navigator, was && Object.defineProperty(globalThis, "navigator", was)) });
+  await openSignedInTab(makeServer(), { locks: undefined });
+  assert.deepEqual(names, [`fastauth:${ORIGIN}/auth/`]);
+});
+
 test("a client that was closed hears nothing more and plans nothing", async () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const document = fakeDocument("visible");
   const page = fakeWindow();
   const server = makeServer();
   const { auth, changes } = await openSignedInTab(server, { locks: null });
+  auth.subscribe(() => assert.fail());
   const other = openTab(server, { locks: null });
   auth.close();
   await other.auth.signOut();
@@ -838,7 +884,13 @@ test("a client that was closed hears nothing more and plans nothing", async () =
   assert.equal(Channel.open.size, 1);
   mock.timers.tick(50);
   await auth.signIn({ email: ADA.email, password: "right" }); // with whatever is left of it
+  for (const ms of [50, 900_000]) {
+    await settle();
+    mock.timers.tick(ms);
+    for (let turn = 0; turn < 10; turn += 1) await settle();
+  }
   assert.equal(Channel.open.size, 1);
+  assert.equal(server.count("/auth/refresh"), 0);
 });
 
 // --- sessions that the browser itself renews

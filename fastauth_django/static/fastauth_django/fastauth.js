@@ -108,15 +108,15 @@ export function createClient({
 
   /** @type {(reason: Change["reason"], more?: Partial<Change>) => void} */
   function emit(reason, more) {
-    const change = Object.freeze({ signedIn, user: null, reason, code: null, elsewhere: false, ...more });
-    // Each in a microtask: a listener that throws, or that calls the client again, disturbs nothing here.
-    listeners.forEach((listener) => queueMicrotask(() => listener(change)));
+    const change = { signedIn, user: null, reason, code: null, elsewhere: false, ...more };
     show(change);
+    listeners.forEach((listener) => queueMicrotask(() => listener(change)));
   }
 
   /** @type {(next: Snapshot) => void} */
   function show(next) {
-    snapshot = next;
+    snapshot = Object.freeze(next);
+    // Each in a microtask: a listener that throws, or that calls the client again, disturbs nothing here.
     watchers.forEach((watcher) => queueMicrotask(watcher));
   }
 
