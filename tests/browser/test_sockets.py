@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from tests.integration.asgi_server import PASSWORD, asgi_server, prepare
-from tests.integration.project import Project
+from tests.integration.project import Project, text_of
 from tests.missing import need
 from tests.redis_server import Redis
 
@@ -150,6 +150,23 @@ def test_token_is_offered_as_a_subprotocol_from_any_page(tab, profile, workers, 
     assert page.evaluate("window.sockets.good.protocol") == "fastauth.bearer"
     assert page.run(OPEN, "bad", workers[0].sockets + "inbox", ["fastauth.bearer", token[:-4] + "AAAA"]) is None
     assert closed(page, "bad") == workers[0].ended("token_invalid")
+
+
+def test_code_of_a_client_without_cookies_opens_one(tab, profile, workers):
+    [code] = re.findall("```js\n(.*?)```", text_of(PAGE, "Clients without cookies"), re.DOTALL)
+    token = cookies_of(profile)["access_token"]
+    profile.context.clear_cookies()
+
+    message = tab.run(
+        "(code, url, token) => new Promise((resolve) => {"
+        " new Function('url', 'accessToken', code + 'return socket;')(url, token).onmessage ="
+        " (event) => resolve(event.data); })",
+        code,
+        workers[0].sockets + "inbox",
+        token,
+    )
+
+    assert "ada" in message
 
 
 def test_code_of_the_page_tells_who_was_signed_out(tab, profile, workers, project):
