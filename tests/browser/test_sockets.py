@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from tests.browser.engines import ENGINES
 from tests.integration.asgi_server import PASSWORD, asgi_server, prepare
 from tests.integration.project import Project, text_of
 from tests.missing import need
@@ -108,6 +109,7 @@ def closed(tab, name: str) -> list:
     return tab.evaluate(f"window.sockets['{name}'].closed")
 
 
+@pytest.mark.parametrize("profile", ENGINES, indirect=True)
 def test_page_of_the_site_opens_a_socket_and_talks(tab, workers):
     assert tab.run(OPEN, "inbox", workers[0].sockets + "inbox", []) == {"signed_in_as": "ada"}
     tab.run("() => window.sockets.inbox.socket.send('\"hello\"')")
@@ -115,6 +117,7 @@ def test_page_of_the_site_opens_a_socket_and_talks(tab, workers):
     assert tab.evaluate("window.sockets.inbox.messages[1]") == {"heard": "hello"}
 
 
+@pytest.mark.parametrize("profile", ENGINES, indirect=True)
 def test_page_of_another_origin_opens_none(tab, profile, workers, evil):
     page = profile.open(evil)
 
