@@ -31,9 +31,13 @@ TAKEN_BY = {
 #: A page whose blocks are all the business of one other module, which reads the page by its name.
 RUN_BY = {
     "docs/integrations/allauth.md": "tests/integration/test_allauth.py",
+    "docs/integrations/async-views-and-graphql.md": "tests/integration/test_async_views_and_graphql.py",
     "docs/integrations/axes.md": "tests/integration/axes_settings.py",
+    "docs/integrations/channels.md": "tests/browser/test_sockets.py",
     "docs/integrations/cors.md": "tests/integration/test_cors.py",
+    "docs/integrations/ninja.md": "tests/integration/test_ninja.py",
     "docs/integrations/second-service.md": "tests/integration/test_second_service.py",
+    "docs/integrations/server-sent-events.md": "tests/browser/test_server_sent_events.py",
     "docs/integrations/static-client.md": "tests/integration/test_static_client.py",
     "docs/migrating/from-dj-rest-auth.md": "tests/integration/test_from_dj_rest_auth.py",
     "docs/migrating/from-fastauth.md": "tests/integration/test_from_fastauth.py",

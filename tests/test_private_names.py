@@ -70,7 +70,14 @@ PRIVATE = {
 DOCUMENTED = {"_meta", "_default_manager", "_base_manager", "_db"}
 
 #: Attributes that this package sets on the objects of others.
-OURS = {"_fastauth_allauth", "_fastauth_refusal", "_fastauth_session", "_fastauth_visitor", "_visitor"}
+OURS = {
+    "_fastauth_allauth",
+    "_fastauth_ninja",
+    "_fastauth_refusal",
+    "_fastauth_session",
+    "_fastauth_visitor",
+    "_visitor",
+}
 
 
 def names_of(tree: ast.Module) -> tuple[set[str], set[str]]:

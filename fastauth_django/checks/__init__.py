@@ -25,7 +25,7 @@ def check_types(**kwargs: object) -> list[checks.CheckMessage]:
 def check_configuration(**kwargs: object) -> list[checks.CheckMessage]:
     """Values that are allowed, but do harm together or with the rest of the project."""
     return _look_at(
-        "cookies", "csrf", "cors", "keys", "lifetimes", "device_binding", "classes", "middleware", "allauth"
+        "cookies", "csrf", "cors", "keys", "lifetimes", "device_binding", "classes", "middleware", "allauth", "sockets"
     )
 
 

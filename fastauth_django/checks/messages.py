@@ -540,6 +540,13 @@ ALLAUTH_NOT_RUN = Message(
     "Install django-allauth=={run}.*, or try each of your sign-ins and silence this warning.",
 )
 
+SOCKETS_OF_DJANGO_SESSION = Message(
+    "W071",
+    "In {application} Channels' {theirs} decides who is at the other end of a WebSocket, by Django's session alone: a "
+    "user who signed in with cookies is anonymous there, and a socket outlives its session.",
+    "Put fastauth_django.contrib.channels.AuthSocketMiddleware in its place.",
+)
+
 # --- URLs ----------------------------------------------------------------------------------------------------------
 
 REFRESH_PATH = Message(

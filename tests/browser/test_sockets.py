@@ -10,8 +10,9 @@ from threading import Thread
 
 import pytest
 
+from tests.browser.engines import ENGINES
 from tests.integration.asgi_server import PASSWORD, asgi_server, prepare
-from tests.integration.project import Project
+from tests.integration.project import Project, text_of
 from tests.missing import need
 from tests.redis_server import Redis
 
@@ -108,6 +109,7 @@ def closed(tab, name: str) -> list:
     return tab.evaluate(f"window.sockets['{name}'].closed")
 
 
+@pytest.mark.parametrize("profile", ENGINES, indirect=True)
 def test_page_of_the_site_opens_a_socket_and_talks(tab, workers):
     assert tab.run(OPEN, "inbox", workers[0].sockets + "inbox", []) == {"signed_in_as": "ada"}
     tab.run("() => window.sockets.inbox.socket.send('\"hello\"')")
@@ -115,6 +117,7 @@ def test_page_of_the_site_opens_a_socket_and_talks(tab, workers):
     assert tab.evaluate("window.sockets.inbox.messages[1]") == {"heard": "hello"}
 
 
+@pytest.mark.parametrize("profile", ENGINES, indirect=True)
 def test_page_of_another_origin_opens_none(tab, profile, workers, evil):
     page = profile.open(evil)
 
@@ -150,6 +153,23 @@ def test_token_is_offered_as_a_subprotocol_from_any_page(tab, profile, workers, 
     assert page.evaluate("window.sockets.good.protocol") == "fastauth.bearer"
     assert page.run(OPEN, "bad", workers[0].sockets + "inbox", ["fastauth.bearer", token[:-4] + "AAAA"]) is None
     assert closed(page, "bad") == workers[0].ended("token_invalid")
+
+
+def test_code_of_a_client_without_cookies_opens_one(tab, profile, workers):
+    [code] = re.findall("```js\n(.*?)```", text_of(PAGE, "Clients without cookies"), re.DOTALL)
+    token = cookies_of(profile)["access_token"]
+    profile.context.clear_cookies()
+
+    message = tab.run(
+        "(code, url, token) => new Promise((resolve) => {"
+        " new Function('url', 'accessToken', code + 'return socket;')(url, token).onmessage ="
+        " (event) => resolve(event.data); })",
+        code,
+        workers[0].sockets + "inbox",
+        token,
+    )
+
+    assert "ada" in message
 
 
 def test_code_of_the_page_tells_who_was_signed_out(tab, profile, workers, project):

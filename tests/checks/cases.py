@@ -85,6 +85,11 @@ def backend(path):
     return {"AUTHENTICATION_BACKENDS": [path]}
 
 
+def asgi(name):
+    """A site whose ``ASGI_APPLICATION`` is the one of this name in :mod:`tests.checks.sockets`."""
+    return {"ASGI_APPLICATION": f"tests.checks.sockets.{name}"}
+
+
 def needing_more():
     """A field of the user model loses its default."""
     return mock.patch.object(get_user_model()._meta.get_field("is_active"), "_get_default", return_value=None)
@@ -1267,6 +1272,15 @@ MIDDLEWARE = [
     ),
 ]
 
+SOCKETS = [
+    Case("W071", "Django's session alone", asgi("theirs"), asgi("ours")),
+    Case("W071", "Django's session in the end", asgi("theirs_last"), asgi("ours_last")),
+    Case("W071", "beside nobody", asgi("theirs"), asgi("nobodys")),
+    Case("W071", "beside a site without sockets", asgi("theirs"), asgi("no_sockets")),
+    Case("W071", "beside a site without Channels' router", asgi("theirs"), asgi("no_channels")),
+    Case("W071", "beside a site without ASGI", asgi("theirs"), {"ASGI_APPLICATION": None}),
+]
+
 PROXY_HEADER = {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}
 
 
@@ -1630,6 +1644,7 @@ CASES = [
     *LIFETIMES,
     *CLASSES,
     *MIDDLEWARE,
+    *SOCKETS,
     *URLS,
     *DEVICE_BINDING,
     *DEPLOYMENT,

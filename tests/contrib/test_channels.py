@@ -3,7 +3,10 @@
 import asyncio
 import json
 import logging
+import os
 import queue
+import subprocess
+import sys
 from datetime import UTC, date, timedelta
 from logging.handlers import QueueHandler
 from uuid import uuid4
@@ -12,6 +15,7 @@ import pytest
 import time_machine
 from channels.generic.websocket import AsyncJsonWebsocketConsumer, JsonWebsocketConsumer
 from channels.layers import BaseChannelLayer, get_channel_layer
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connections, transaction
 from django.test.utils import CaptureQueriesContext
@@ -867,3 +871,18 @@ def test_connection_that_is_lost_already_is_no_error(connect, signed_in):
 
     assert closing.get(timeout=TIMEOUT) == ended("session_revoked")
     socket.hang_up()
+
+
+@pytest.mark.parametrize("layers", [{}, {"default": {}}])
+def test_process_without_sockets_tells_the_others(settings, layers):
+    """Such as a WSGI server beside them: what it loads depends on the channel layer alone."""
+    code = (
+        "import django; from django.conf import settings; from fastauth_django.signals import session_revoked;"
+        f" settings.CHANNEL_LAYERS = {layers}; django.setup(); print(session_revoked.has_listeners())"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    settings.CHANNEL_LAYERS = layers
+    apps.get_app_config("fastauth_django").ready()  # Once more changes nothing.
+
+    assert told.stdout.strip() == str(bool(layers))
