@@ -65,7 +65,7 @@ def build(app):
         if app.name == "openapi":
             shutil.copytree(CLIENT, app / "node_modules/fastauth-django-client", dirs_exist_ok=True)
             document = [sys.executable, ROOT / "example_project/manage.py", "spectacular", "--file", "schema.yaml"]
-            run(app, *document, **ENVIRONMENT, DJANGO_SETTINGS_MODULE="config.settings")
+            run(app, *document, **ENVIRONMENT)
             run(app, "npm", "run", "schema")
         run(app, "npm", "run", "build")
 
@@ -142,7 +142,7 @@ def expect_signed_out(page):
 
 
 def add_notes(page, *texts):
-    page.get_by_label("New notes").fill("\n".join(texts))
+    page.get_by_role("textbox", name="New notes").fill("\n".join(texts))
     page.get_by_role("button", name="Add").click()
 
 
