@@ -196,6 +196,27 @@ def test_six_requests_at_once_make_one_refresh(page, profile, server):
     assert refreshes(server) == [200]
 
 
+def test_a_refusal_that_comes_after_the_refresh_makes_no_second_one(page, profile, server):
+    late = []
+
+    def hold_back(route):
+        if not late and "late" in (route.request.post_data or ""):
+            late.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route("**/api/notes/", hold_back)
+    profile.forget("access_token")
+    server.hold("/api/notes/", parties=2)
+    with page.expect_response("**/auth/refresh"):
+        add_notes(page, "late", "early")
+    [(route, answer)] = late
+    route.fulfill(response=answer)
+    expect(page.get_by_role("listitem")).to_have_count(2)
+    assert posts(server) == [201, 201, 401, 401]
+    assert refreshes(server) == [200]
+
+
 def test_two_tabs_at_once_stay_signed_in(page, open_page, profile, server, kind):
     _app, _path, most = PAGES[kind]
     other = open_page()
