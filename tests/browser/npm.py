@@ -1,4 +1,4 @@
-"""The React app of the example with its npm packages, among them the client as ``npm pack`` makes it."""
+"""Apps of the example with their npm packages, among them the client as ``npm pack`` makes it."""
 
 import fcntl
 import os
@@ -26,6 +26,8 @@ def install(app: Path, directory: Path) -> Path:
             if subprocess.run(command, cwd=app, capture_output=True).returncode:
                 is_missing(f"npm's packages for {app.name}, and the network to install them,")
             installed.write_text(wanted)
+        if "fastauth-django-client" not in wanted:
+            return app
         package, packed = app / "node_modules/fastauth-django-client", pack_client(directory)
         if contents(package) != contents(packed):
             shutil.rmtree(package)
@@ -47,9 +49,9 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
-def run(directory: Path, *command: str) -> str:
+def run(directory: Path, *command: str, **environment: str) -> str:
     """Run a program to its end in ``directory``, and return what it prints."""
-    done = subprocess.run(command, cwd=directory, env=os.environ, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=directory, env={**os.environ, **environment}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

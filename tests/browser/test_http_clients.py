@@ -1,9 +1,7 @@
 """Front ends on axios, ky and a generated client (example_project/frontends), built and served by their own tools."""
 
-import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -15,14 +13,13 @@ import pytest
 
 from tests.browser.example import Example, expect
 from tests.browser.example_server import ENVIRONMENT
+from tests.browser.npm import install, run
 from tests.browser.servers import ROOT, free_port
 from tests.factories import PASSWORD
-from tests.missing import is_missing
 
 pytestmark = [pytest.mark.browser, pytest.mark.nightly]
 
 FRONT_ENDS = ROOT / "example_project/frontends"
-CLIENT = ROOT / "fastauth_django/static/fastauth_django"
 PATIENCE = 60  # seconds until Vite answers for the first time
 #: The page of each front end, and how many refreshes two tabs at once may make.
 PAGES = {
@@ -45,35 +42,21 @@ def server(servers, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(kind, server):
+def address(kind, server, tmp_path_factory):
     """The page, built, and served by Vite in front of the API."""
     name, path, _refreshes = PAGES[kind]
-    build(FRONT_ENDS / name)
+    build(name, tmp_path_factory.mktemp("client"))
     with preview(FRONT_ENDS / name, server.origin("localhost")) as origin:
         yield origin + path
 
 
-def build(app):
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        is_missing("node or npm")
-    with (app / "package.json").open() as manifest:
-        fcntl.flock(manifest, fcntl.LOCK_EX)
-        if not (app / "node_modules/vite").is_dir():
-            install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-            if subprocess.run(install, cwd=app, capture_output=True).returncode:
-                is_missing(f"npm's packages for {app.name}, and the network to install them,")
-        if app.name == "openapi":
-            shutil.copytree(CLIENT, app / "node_modules/fastauth-django-client", dirs_exist_ok=True)
-            document = [sys.executable, ROOT / "example_project/manage.py", "spectacular", "--file", "schema.yaml"]
-            run(app, *document, **ENVIRONMENT, DJANGO_SETTINGS_MODULE="config.settings")
-            run(app, "npm", "run", "schema")
-        run(app, "npm", "run", "build")
-
-
-def run(directory, *command, **environment):
-    environment = {**os.environ, **environment}
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def build(name, directory):
+    app = install(FRONT_ENDS / name, directory)
+    if name == "openapi":
+        manage = str(ROOT / "example_project/manage.py")
+        run(app, sys.executable, manage, "spectacular", "--file", "schema.yaml", **ENVIRONMENT)
+        run(app, "npm", "run", "schema")
+    run(app, "npm", "run", "build")
 
 
 @contextmanager
@@ -142,7 +125,7 @@ def expect_signed_out(page):
 
 
 def add_notes(page, *texts):
-    page.get_by_label("New notes").fill("\n".join(texts))
+    page.get_by_role("textbox", name="New notes").fill("\n".join(texts))
     page.get_by_role("button", name="Add").click()
 
 
@@ -193,6 +176,27 @@ def test_six_requests_at_once_make_one_refresh(page, profile, server):
     add_notes(page, *"abcdef")
     expect(page.get_by_role("listitem")).to_have_count(6)
     assert posts(server) == [201] * 6 + [401] * 6
+    assert refreshes(server) == [200]
+
+
+def test_a_refusal_that_comes_after_the_refresh_makes_no_second_one(page, profile, server):
+    late = []
+
+    def hold_back(route):
+        if not late and "late" in (route.request.post_data or ""):
+            late.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route("**/api/notes/", hold_back)
+    profile.forget("access_token")
+    server.hold("/api/notes/", parties=2)
+    with page.expect_response("**/auth/refresh"):
+        add_notes(page, "late", "early")
+    [(route, answer)] = late
+    route.fulfill(response=answer)
+    expect(page.get_by_role("listitem")).to_have_count(2)
+    assert posts(server) == [201, 201, 401, 401]
     assert refreshes(server) == [200]
 
 

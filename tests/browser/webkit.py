@@ -92,7 +92,7 @@ class WebKitTab(Tab):
         self.command("POST", "/refresh")
 
     def back(self) -> None:
-        self.webkit.command("POST", "/back")
+        self.command("POST", "/back")
 
     def evaluate(self, script: str) -> Any:
         run = f"(async () => ({script}))().then((it) => done([it]), (error) => done([null, String(error)]))"
