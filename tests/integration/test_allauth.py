@@ -138,17 +138,17 @@ def test_allauths_own_pages(make_project, serve, visit, server):
     project = make_project(**SECRETS).follow("quickstart.md").follow(PAGE)
     project.configure("del HEADLESS_ONLY, HEADLESS_FRONTEND_URLS\nACCOUNT_EMAIL_VERIFICATION = 'optional'")
     project.configure("ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = False\nLOGIN_REDIRECT_URL = '/auth/me'")
-    visitor = visit(serve(project.take_tables_of(server), users={"ada": PASSWORD}))
+    visitor = visit(serve(project.take_tables_of(server), users={"mary": PASSWORD}))
 
     def submit(path, **fields):
         visitor.get(path)
         token = {"csrfmiddlewaretoken": visitor.cookies["csrftoken"]}
         return visitor.post(path, data={**fields, **token}, headers={"Origin": visitor.origin})
 
-    assert submit("/accounts/login/", login="ada@example.com", password=PASSWORD).status_code == 302
+    assert submit("/accounts/login/", login="mary@example.com", password=PASSWORD).status_code == 302
     assert visitor.holds() - {"csrftoken", "messages"} == OURS
-    assert "ada@example.com" in visitor.get("/accounts/email/").text
-    assert visitor.get("/auth/me").json()["username"] == "ada"
+    assert "mary@example.com" in visitor.get("/accounts/email/").text
+    assert visitor.get("/auth/me").json()["username"] == "mary"
     assert len(visitor.get("/auth/sessions").json()) == 1
     assert submit("/accounts/logout/").status_code == 302
     assert not visitor.holds() & {*OURS, "sessionid"}
