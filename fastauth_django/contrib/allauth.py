@@ -201,7 +201,7 @@ class Passage:
         sign_out(self.request, self.carrier, token_delivery=self.delivery)
         self.request.session.flush()
         self.request.user = AnonymousUser()
-        self.pair = None
+        self._end_new_session()
 
     def renew(self, user: AbstractBaseUser) -> None:
         """After a new password: revoke every session of ``user``, and give the caller, if it had one, another."""
@@ -236,9 +236,14 @@ class Passage:
         if self._leaves_csrf_to_us:
             request.META["CSRF_COOKIE_NEEDS_UPDATE"] = False  # Nobody needs its cookie here.
         if self.pair is not None and (failed or not self._can_carry(response)):
-            sessions.revoke_by([AccessToken.read(self.pair.access)], Reason.SIGNED_OUT, request)
+            self._end_new_session()
             return response
         return self._merge(response)
+
+    def _end_new_session(self) -> None:
+        if self.pair is not None:
+            sessions.revoke_by([AccessToken.read(self.pair.access)], Reason.SIGNED_OUT, self.request)
+            self.pair = None
 
     def _can_carry(self, response: HttpResponseBase) -> bool:
         return self.delivery == "cookie" or isinstance(response, JsonResponse)

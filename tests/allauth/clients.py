@@ -14,8 +14,10 @@ from django.test import Client
 
 OURS = {"access_token", "refresh_token"}
 PAIR = {"access_token", "refresh_token", "token_type", "expires_in", "refresh_expires_in"}
-#: Headers that a browser adds to a request of a page of the same origin.
+#: Headers that a browser adds to a request of a page of the same origin, and of one of a sibling.
 OWN_PAGE = {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
+SISTER = "https://app.example.com"
+SISTERS_PAGE = {"Origin": SISTER, "Sec-Fetch-Site": "same-site"}
 
 
 class Visitor:
@@ -82,7 +84,7 @@ class FrontEnd(Visitor):
         return {name: morsel.value for name, morsel in self.http.cookies.items()}
 
     def clone(self) -> "FrontEnd":
-        other = FrontEnd()
+        other = type(self)()
         other.http.cookies.load(self.jar)
         return other
 
@@ -98,6 +100,13 @@ class FrontEnd(Visitor):
 
     def refresh(self):
         assert self.send("POST", "/auth/refresh").status_code == 200
+
+
+class SisterFrontEnd(FrontEnd):
+    """A page of another origin of the same site."""
+
+    def headers(self):
+        return SISTERS_PAGE
 
 
 class App(Visitor):

@@ -3,7 +3,7 @@
 import pytest
 from django.apps import apps
 
-from tests.allauth.clients import App, FrontEnd
+from tests.allauth.clients import SISTER, App, FrontEnd, SisterFrontEnd
 from tests.factories import PASSWORD, make_account
 
 if not apps.is_installed("allauth"):
@@ -12,9 +12,11 @@ if not apps.is_installed("allauth"):
 EMAIL = "ada@example.com"
 
 
-@pytest.fixture(params=[FrontEnd, App])
-def visitor(request, db):
-    """A front end or an app."""
+@pytest.fixture(params=[FrontEnd, SisterFrontEnd, App])
+def visitor(request, settings, db):
+    """A front end, with lax cookies on the API's own origin or strict ones on another, or an app."""
+    if request.param is SisterFrontEnd:
+        settings.FASTAUTH = {**settings.FASTAUTH, "COOKIE_SAMESITE": "strict", "CORS_ORIGINS": [SISTER]}
     return request.param()
 
 

@@ -152,6 +152,32 @@ def test_view_that_the_project_has_derived(visitor, user):
     visitor.assert_signed_in(response, EMAIL)
 
 
+def test_sign_out_in_the_request_that_signed_in(user):
+    browser = Client()
+
+    browser.post("/short-visit")
+
+    assert not {name for name, morsel in browser.cookies.items() if morsel.value}
+    assert AuthSession.objects.get().revoked_reason == "signed_out"
+
+
+def test_urls_that_a_middleware_chooses(visitor, user, settings):
+    settings.ROOT_URLCONF = "tests.page_urls"
+    settings.MIDDLEWARE = ["tests.allauth.views.tenant_urls", *settings.MIDDLEWARE]
+
+    visitor.assert_signed_in(visitor.call("POST", "auth/login", CREDENTIALS), EMAIL)
+
+
+def test_under_strict_only_pages_are_opened_once_more(front_end, settings):
+    """An answer of the API that is a page would be none."""
+    settings.FASTAUTH = {**settings.FASTAUTH, "COOKIE_SAMESITE": "strict"}
+
+    response = front_end.http.get("/_allauth/browser/v1/auth/session", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert response.status_code == 401
+    assert response.json()["meta"] == {"is_authenticated": False}
+
+
 def test_without_the_middleware_nobody_signs_in_rather_than_in_vain(user, settings):
     settings.MIDDLEWARE = settings.MIDDLEWARE[:-1]
 

@@ -80,6 +80,7 @@ def test_under_strict_the_browser_comes_once_more(front_end, user, settings, pro
     page = come_back(stranger, address)
 
     assert page.status_code == 200
+    assert page.headers["Cache-Control"] == "no-store"
     assert not stranger.jar
     address = unescape(re.search('http-equiv="refresh" content="0; url=(.*?)"', page.text)[1])
     response = come_back(front_end, address)

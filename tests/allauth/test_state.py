@@ -68,6 +68,20 @@ def test_two_tabs_that_begin_it_at_once(signed_in):
     assert [call.kwargs for call in save.call_args_list] == [{}, {"must_create": True}, {}]
 
 
+def test_goes_over_to_the_session_that_a_new_password_begins(signed_in):
+    before = AuthSession.objects.get()
+    prove(signed_in)
+    body = {"current_password": PASSWORD, "new_password": "battery correct horse 7"}
+
+    signed_in.call("POST", "account/password/change", body)
+
+    state = state_of(AuthSession.objects.live().get())
+    assert len(state["account_authentication_methods"]) == 2
+    assert "_auth_user_hash" not in state
+    assert not state_of(before).keys()
+    assert Session.objects.count() == 1
+
+
 @pytest.mark.parametrize("how", ["our sign-out", "allauth's", "everywhere", "staff"])
 def test_goes_with_the_session(engine, signed_in, how):
     session = AuthSession.objects.get()
@@ -96,6 +110,7 @@ def test_its_key_and_the_sessions_id_are_worth_nothing_as_a_token(engine, user):
     session = AuthSession.objects.get()
 
     for worthless in (state_of(session).session_key, str(session.pk), session.pk.hex):
+        assert not list(engine.SessionStore(worthless).keys())
         thief = FrontEnd()
         thief.http.cookies["sessionid"] = worthless
         assert thief.me() is None
@@ -167,4 +182,5 @@ def test_bad_token_of_an_app_is_told_apart_from_none(app, user, token, clock):
     assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
     assert response.json()["errors"][0]["code"] in {"token_invalid", "token_expired"}
     assert response.json()["meta"] == {"is_authenticated": False}
+    assert response.headers["Cache-Control"] == "no-store"
     assert get_user_model().objects.count() == 1

@@ -15,4 +15,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("page", views.page),
     path("invitation", views.invitation),
+    path("short-visit", views.short_visit),
 ]

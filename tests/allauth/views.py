@@ -1,5 +1,6 @@
 """Views as a project with allauth writes them."""
 
+from allauth.account.adapter import get_adapter
 from allauth.account.utils import perform_login
 from allauth.headless.account.views import LoginView
 from django.contrib.auth import get_user_model
@@ -14,6 +15,24 @@ class OwnLogin(LoginView):
 def page(request):
     """Django's own view of who is there."""
     return JsonResponse({"email": request.user.email if request.user.is_authenticated else None})
+
+
+@require_POST
+def short_visit(request):
+    """Signs somebody in, and thinks better of it."""
+    perform_login(request, get_user_model().objects.get())
+    get_adapter().logout(request)
+    return JsonResponse({})
+
+
+def tenant_urls(get_response):
+    """Middleware that chooses the URLs, as for tenants."""
+
+    def choose(request):
+        request.urlconf = "tests.allauth.urls"
+        return get_response(request)
+
+    return choose
 
 
 @require_POST

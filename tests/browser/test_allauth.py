@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.integration.project import Project
-from tests.integration.provider import PERSON, SECRET, Provider
+from tests.integration.provider import PERSON, SECRETS, Provider
 from tests.missing import need
 
 pytestmark = pytest.mark.browser
@@ -79,7 +79,7 @@ def serve(provider, certificate, tmp_path_factory, projects):
     def serve(samesite):
         if samesite not in servers:
             directory = tmp_path_factory.mktemp("allauth") / "project"
-            project = Project(directory, IDP_SECRET=SECRET).follow("quickstart.md").follow("integrations/allauth.md")
+            project = Project(directory, **SECRETS).follow("quickstart.md").follow("integrations/allauth.md")
             project.configure(provider.as_setting()).configure(SETTINGS.format(samesite=samesite))
             project.write("mysite/pages.py", PAGES)
             project.write("mysite/urls.py", 'from mysite import pages\nurlpatterns += [path("", pages.arrival)]')

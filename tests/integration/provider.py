@@ -15,6 +15,11 @@ from jwt.algorithms import ECAlgorithm
 from tests.browser.pages import QuietServer, serve_tls
 
 CLIENT_ID, SECRET = "mysite", "the secret that the provider gave the site"
+#: What a project of the documentation's page reads from its environment.
+SECRETS = {
+    "IDP_SECRET": SECRET,
+    **dict.fromkeys(["GOOGLE_CLIENT_ID", "GOOGLE_SECRET", "GITHUB_CLIENT_ID", "GITHUB_SECRET"], "of the tests' own"),
+}
 PERSON = {"sub": "248289761001", "email": "grace@example.com", "email_verified": True, "name": "Grace Hopper"}
 
 

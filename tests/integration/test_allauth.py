@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.documentation.pages import ROOT, page
-from tests.integration.provider import PERSON, SECRET, Provider
+from tests.integration.provider import PERSON, SECRETS, Provider
 from tests.missing import need
 
 pytestmark = pytest.mark.slow
@@ -20,6 +20,7 @@ PAGE = "integrations/allauth.md"
 PASSWORD = "correct horse battery 9"
 OURS = {"access_token", "refresh_token"}
 [CALLS] = page(f"docs/{PAGE}").take("js")
+[FORM] = page(f"docs/{PAGE}").take("html")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def provider():
 @pytest.fixture(scope="module")
 def project(make_project, provider):
     need("allauth", source="the extra test")
-    project = make_project(IDP_SECRET=SECRET).follow("quickstart.md").follow(PAGE)
+    project = make_project(**SECRETS).follow("quickstart.md").follow(PAGE)
     project.configure(provider.as_setting())
     project.configure('EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"')
     return project.configure('EMAIL_FILE_PATH = BASE_DIR / "mails"')
@@ -108,6 +109,20 @@ def test_provider_signs_in(visitor, provider):
     assert visitor.get("/auth/me").json()["email"] == PERSON["email"]
 
 
+@pytest.mark.parametrize(
+    ("provider_id", "place"), [("google", "accounts.google.com"), ("github", "github.com")], ids=["Google", "GitHub"]
+)
+def test_form_of_the_page_leads_to(visitor, provider_id, place):
+    fields = dict(re.findall('name="(.+?)" value="(.+?)"', FORM.code))
+    assert fields["provider"] == "google"
+
+    action = re.search('action="(.+?)"', FORM.code)[1]
+    answer = visitor.post(action, data={**fields, "provider": provider_id})
+
+    assert answer.status_code == 302
+    assert urlsplit(answer.headers["Location"]).netloc == place
+
+
 def test_admin_sends_staff_to_the_same_sign_in(visitor):
     asked = visitor.get("/admin/login/?next=/admin/", allow_redirects=False)
 
@@ -117,6 +132,26 @@ def test_admin_sends_staff_to_the_same_sign_in(visitor):
 
 def test_our_own_sign_in_is_not_there(visitor):
     assert visitor.post("/auth/login", json={"username": "ada", "password": PASSWORD}).status_code == 404
+
+
+def test_allauths_own_pages(make_project, serve, visit, server):
+    project = make_project(**SECRETS).follow("quickstart.md").follow(PAGE)
+    project.configure("del HEADLESS_ONLY, HEADLESS_FRONTEND_URLS\nACCOUNT_EMAIL_VERIFICATION = 'optional'")
+    project.configure("ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = False\nLOGIN_REDIRECT_URL = '/auth/me'")
+    visitor = visit(serve(project.take_tables_of(server), users={"mary": PASSWORD}))
+
+    def submit(path, **fields):
+        visitor.get(path)
+        token = {"csrfmiddlewaretoken": visitor.cookies["csrftoken"]}
+        return visitor.post(path, data={**fields, **token}, headers={"Origin": visitor.origin})
+
+    assert submit("/accounts/login/", login="mary@example.com", password=PASSWORD).status_code == 302
+    assert visitor.holds() - {"csrftoken", "messages"} == OURS
+    assert "mary@example.com" in visitor.get("/accounts/email/").text
+    assert visitor.get("/auth/me").json()["username"] == "mary"
+    assert len(visitor.get("/auth/sessions").json()) == 1
+    assert submit("/accounts/logout/").status_code == 302
+    assert not visitor.holds() & {*OURS, "sessionid"}
 
 
 DEMO = """
