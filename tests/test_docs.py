@@ -17,6 +17,7 @@ TAKEN_BY = {
     "docs/device-binding.md": ["tests/documentation/test_device_binding.py"],
     "docs/django-views.md": ["tests/documentation/test_django_views.py"],
     "docs/front-ends/javascript-client.md": ["tests/browser/test_client_page.py"],
+    "docs/index.md": ["tests/documentation/test_quick_start.py"],
     "docs/http.md": ["tests/documentation/test_http.py", "tests/documentation/test_device_binding.py"],
     "docs/languages.md": ["tests/test_languages.py"],
     "docs/openapi.md": ["tests/documentation/test_openapi.py"],

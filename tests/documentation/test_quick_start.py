@@ -17,6 +17,7 @@ ON_PAGE = [
     *QUICK_START.take("python", under="Quick start"),
     *QUICK_START.take("console", under="Try it"),
 ]
+FRONT_PAGE = [*page("docs/index.md").take("console"), *page("docs/index.md").take("python")]
 [SET_COOKIE] = QUICK_START.take("text", under="Try it")
 [VIEW] = QUICK_START.take("python", under="Your own views")
 [JSON_ROUTES] = QUICK_START.take("python", under="Clients without cookies")
@@ -52,6 +53,13 @@ def test_readme_works_as_written(project, installed):
     project.start()
 
     signs_up_and_out(play(project, sorted(IN_README, key=lambda block: block.line), installed))
+
+
+def test_front_page_works_as_written(project, installed):
+    project.start()
+    play(project, sorted(FRONT_PAGE, key=lambda block: block.line), installed)
+
+    assert "no issues" in project.run("python manage.py check --fail-level WARNING && python manage.py migrate")
 
 
 def test_quick_start_works_as_written(project, installed):
