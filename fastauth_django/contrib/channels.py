@@ -66,6 +66,8 @@ class AuthSocketMiddleware:
 
     #: Reads the credential, as in :class:`.AuthCookieMiddleware`.
     authentication_class = CookieJWTAuthentication
+    #: Let no socket outlive its own token, bound or not: who has copied a token gets no more than its lifetime.
+    ends_with_token = False
 
     def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
         self.app = app
@@ -88,6 +90,7 @@ class AuthSocketMiddleware:
             return await self.app({**scope, "user": AnonymousUser(), "auth_session": None}, receive, send)
         user, token = authenticated
         socket = Socket(token, authentication, receive, send, accept)
+        socket.ends_with_token = self.ends_with_token or token.key_thumbprint is not None
         watch = Watch.of_this_loop()
         try:
             await watch.join(socket)
@@ -129,6 +132,7 @@ class Socket:
         self.token = token
         self.authentication = authentication
         self.is_over = False
+        self.ends_with_token = True
         self._receive, self._send, self._accept = receive, send, accept
 
     async def receive(self) -> Message:
@@ -156,7 +160,7 @@ class Socket:
         """Whether the access token has run out, and so have those that others of the session were given since."""
         expires: int = self.token["exp"]
         session = self.token.session
-        if session is not None and self.token.key_thumbprint is None:
+        if session is not None and not self.ends_with_token:
             expires = max(expires, epoch(session.rotated_at) + int(conf.ACCESS_TOKEN_TTL.total_seconds()))
         return expires < epoch(current_second())
 

@@ -673,6 +673,23 @@ def test_socket_of_a_bound_session_lives_as_long_as_its_own_token(connect, long_
     assert seen_by(connect(browser, **OWN))["user"] == account.user.get_username()
 
 
+@pytest.mark.usefixtures("_check_often")
+def test_project_may_let_no_socket_outlive_its_token(connect, long_ago, browser, account):
+    class Middleware(AuthSocketMiddleware):
+        ends_with_token = True
+
+    browser.sign_in(account)
+    socket = connect(browser, Middleware(Whoami.as_asgi()), **OWN)
+    seen_by(socket)
+
+    minutes_ago(long_ago, 10)
+    assert browser.refresh().status_code == 200
+    assert answers(socket)
+    minutes_ago(long_ago, 0)
+
+    assert socket.message() == ended("token_expired")
+
+
 @pytest.mark.usefixtures("_check_often", "device_binding")
 def test_socket_from_before_the_binding_closes_after_the_grace(connect, long_ago, browser, account):
     minutes_ago(long_ago, 2)
