@@ -6,6 +6,7 @@ Each is built in a copy, so that two runs do not meet, with the client as ``npm 
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import time
@@ -80,6 +81,7 @@ class App:
                 env=self.environment(PORT=str(port), ORIGIN=origin, **environment),
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         self.processes.append(process)
         deadline = time.monotonic() + PATIENCE
@@ -95,8 +97,7 @@ class App:
 
     def close(self) -> None:
         for process in self.processes:
-            process.terminate()
-        for process in self.processes:
+            os.killpg(process.pid, signal.SIGKILL)  # asked politely, they wait for the browser's idle connections
             process.wait(timeout=20)
 
 

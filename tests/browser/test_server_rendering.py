@@ -5,6 +5,7 @@ import re
 from functools import partial
 from http.client import HTTPConnection
 from types import SimpleNamespace
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -35,8 +36,10 @@ def app(request, start_api, tmp_path_factory):
     """An app, built and started, and the API behind it. Next.js has to know the API's address when it builds."""
     port = free_port()
     app = App(request.param, f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("app"))
-    yield SimpleNamespace(name=app.name, built=app, api=start_api(port), origin=app.start())
-    app.close()
+    try:
+        yield SimpleNamespace(name=app.name, built=app, api=start_api(port), origin=app.start())
+    finally:
+        app.close()
 
 
 @pytest.fixture
@@ -77,6 +80,14 @@ def count(app, path, method="POST"):
     return len(app.api.seen(path, method))
 
 
+def ask(app, page):
+    """Ask for the page as the browser does whose access token has run out. Returns the connection with the answer."""
+    (refresh,) = (cookie["value"] for cookie in page.context.cookies() if cookie["name"] == REFRESH)
+    connection = HTTPConnection("localhost", urlsplit(app.origin).port)
+    connection.request("GET", "/", headers={"Cookie": f"{REFRESH}={refresh}"})
+    return connection
+
+
 def test_a_person_stays_signed_in_until_signing_out(profile, app, page, name):
     add_note(page, "the first")
     page.reload()
@@ -113,12 +124,9 @@ def test_an_access_token_that_ran_out_is_not_noticed(profile, app, page, name):
 
 def test_a_page_load_that_was_broken_off_is_answered_the_second_time(app, page, name):
     """The answer with the new cookies came too late for it, and the browser still has the old ones."""
-    address = urlsplit(app.origin)
-    cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
     answers = []
     for _turn in range(2):
-        connection = HTTPConnection("localhost", address.port)
-        connection.request("GET", "/", headers={"Cookie": f"{REFRESH}={cookies[REFRESH]}"})
+        connection = ask(app, page)
         answers.append(answer := connection.getresponse())
         answer.text = answer.read().decode()
         connection.close()
@@ -146,23 +154,30 @@ def test_a_form_acts_without_any_script(profile, app, page):
     assert len(notes(page)) == 2
 
 
-def test_six_requests_at_once_make_one_refresh(profile, app, page):
+def test_six_requests_at_once_make_one_refresh(app, page):
     refreshes = count(app, "/auth/refresh")
-    profile.forget(ACCESS)
     app.api.hold("/auth/refresh", parties=2)
-    asked = []
-    page.on("request", lambda request: asked.append(request))
-    page.evaluate(
-        """() => void (window.answers = Promise.all(
-            Array.from({ length: 6 }, (_, n) => fetch(`/notes?${n}`).then((answer) => answer.status))))"""
-    )
-    while len(asked) < 6:
-        page.wait_for_event("request")
+    connections = [ask(app, page) for _number in range(6)]
     urlopen(f"{app.origin}/sign-in").close()  # noqa: S310  # By now all six are there,
-    with pytest.raises(Exception, match=r"40[013]"):
+    with pytest.raises(HTTPError, match=r"40[013]"):
         urlopen(f"{app.api.origin('127.0.0.1')}/auth/refresh", data=b"")  # noqa: S310  # and the one refresh goes on.
-    assert page.evaluate("window.answers") == [200] * 6
+    answers = [connection.getresponse() for connection in connections]
+    assert [answer.status for answer in answers] == [307] * 6
+    assert len({tuple(answer.headers.get_all("Set-Cookie")) for answer in answers}) == 1
     assert count(app, "/auth/refresh") == refreshes + 2
+    for connection in connections:
+        connection.close()
+
+
+def test_six_requests_of_a_page_at_once_are_all_answered(profile, page, name):
+    profile.forget(ACCESS)
+    statuses = page.evaluate(
+        """() => Promise.all(
+            Array.from({ length: 6 }, (_, n) => fetch(`/notes?${n}`).then((answer) => answer.status)))"""
+    )
+    assert statuses == [200] * 6
+    page.reload()
+    expect_signed_in(page, name)
 
 
 @pytest.mark.parametrize("app", ["next"], indirect=True)
@@ -249,7 +264,7 @@ def without_type(tab, url, fields):
     )
 
 
-@pytest.fixture(scope="module", params=["a port of its host", "another site"])
+@pytest.fixture(params=["a port of its host", "another site"])
 def attacker(request, pages, plain_pages):
     """Where the evil page is. To the first one's requests cookies of any kind are added."""
     return plain_pages.origin("localhost") if request.param == "a port of its host" else pages.origin("evil.test")
