@@ -202,8 +202,8 @@ def imported(path: object) -> object:
         return None
 
 
-def name_of(each: type) -> str:
-    """The name of a class, or of the function that REST framework's ``api_view`` made it of."""
+def name_of(each: Any) -> str:
+    """The name of a function, of a class, or of the function that REST framework's ``api_view`` made it of."""
     nested, _dot, _name = each.__qualname__.rpartition(".")
     return ".".join(filter(None, [each.__module__, nested, each.__name__]))
 

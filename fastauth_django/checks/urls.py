@@ -33,7 +33,7 @@ def _taken(routes: list[project.Route]) -> Iterator[tuple[project.Route, str]]:
             match = resolve(f"/{route.place.shown.removeprefix(f'{project.script_name()}/')}")
             view = project.view_of(match.func)
             if view is None or not issubclass(view, AuthView):
-                yield route, match._func_path
+                yield route, project.name_of(view or match.func)
 
 
 def _path_faults(routes: list[project.Route]) -> Iterator[checks.CheckMessage]:
