@@ -79,7 +79,7 @@ def _takes(function: Any, *arguments: object, **keywords: object) -> bool:
         signature(function).bind(*arguments, **keywords)
     except TypeError:
         return False
-    except ValueError:
+    except ValueError:  # A function written in C.
         return True
     return True
 

@@ -1095,6 +1095,7 @@ CLASSES = [
     Case("E057", "a manager that is to be awaited", {}, {}, lambda: made_by(project.create_user_later)),
     Case("E057", "Django's manager for a model without an address", {}, {}, without_address),
     Case("E035", "a manager that finds in a tenant", {}, {}, lambda: found_by(project.find_in_tenant)),
+    Case("E063", "one that can be read", backend(f"{HERE}.TakesAnotherName"), backend(f"{HERE}.WrittenInC")),
     Case("E063", "no backend for it", backend(f"{HERE}.TakesAnotherName"), backend(f"{HERE}.OwnBackend")),
     Case(
         "E071",

@@ -178,6 +178,12 @@ class OwnBackend(BaseBackend):
     """Finds people in a way of its own."""
 
 
+class WrittenInC(BaseBackend):
+    """Nobody can read what it takes."""
+
+    authenticate = max
+
+
 class TakesAnotherName(BaseBackend):
     """Knows people by what the user model does not."""
 

@@ -47,6 +47,9 @@ def fault_of(link):
         path, anchors_of = ROOT / name, anchors_on_the_forge
     elif link.startswith(SITE):
         name, _hash, anchor = link.removeprefix(SITE).partition("#")
+        if name.startswith("_images/"):
+            picture = ROOT / "docs/_static" / name.removeprefix("_images/")
+            return None if picture.is_file() else "is no picture of the site"
         if not re.fullmatch(r"[\w/-]+\.html|", name):
             return "is no page of the site"
         path, anchors_of = ROOT / "docs" / f"{name.removesuffix('.html') or 'index'}.md", anchors_on_the_site
@@ -93,7 +96,7 @@ def test_readme_has_no_link_that_a_package_index_cannot_follow():
 
 def test_readme_defines_the_links_that_it_uses():
     text = page("README.md").text
-    prose = re.sub(r"```[\s\S]*?```|`[^`]*`|^\[[^\]]+\]: .*$", "", text, flags=re.MULTILINE)
+    prose = re.sub(r"```[\s\S]*?```|`[^`]*`|!\[[^\]]*\]\([^)]*\)|^\[[^\]]+\]: .*$", "", text, flags=re.MULTILINE)
     used = {(name or shown).lower() for shown, name in re.findall(r"\[([^\]]+)\](?:\[([^\]]+)\])?", prose)}
     defined = {name.lower() for name in re.findall(r"^\[([^\]]+)\]: ", text, re.MULTILINE)}
 
