@@ -1,5 +1,7 @@
 """Every way of allauth's to sign in ends in one session of ours, for a front end and for an app."""
 
+from django.contrib.auth import get_user_model
+
 from fastauth_django.models import AuthSession
 from tests.allauth.clients import last_mail, totp
 from tests.allauth.conftest import EMAIL
@@ -33,6 +35,15 @@ def test_sign_up_with_a_code_by_mail(visitor):
     assert response.status_code == 200
     visitor.assert_signed_in(response, "new@example.com")
     assert len(visitor.sessions()) == 1
+
+
+def test_sign_up_where_it_is_closed(visitor, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "SIGN_UP_ENABLED": False}
+
+    response = visitor.call("POST", "auth/signup", {"email": "new@example.com", "password": PASSWORD})
+
+    assert response.status_code == 403
+    assert not get_user_model().objects.exists()
 
 
 def test_code_by_mail(visitor, user):
