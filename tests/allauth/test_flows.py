@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from fastauth_django.models import AuthSession
 from tests.allauth.clients import last_mail, totp
 from tests.allauth.conftest import EMAIL
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_account
 
 NEW_PASSWORD = "battery correct horse 7"
 
@@ -54,6 +54,21 @@ def test_code_by_mail(visitor, user):
     assert response.status_code == 200
     visitor.assert_signed_in(response, EMAIL)
     assert visitor.methods() == ["code"]
+
+
+def test_account_of_before_is_asked_for_one_more_code_once(visitor):
+    """allauth has no row of its address yet."""
+    make_account("ada", email=EMAIL)
+    visitor.call("POST", "auth/code/request", {"email": EMAIL})
+    assert visitor.call("POST", "auth/code/confirm", {"code": last_mail().code}).status_code == 401
+    assert visitor.me() is None
+
+    response = visitor.call("POST", "auth/email/verify", {"key": last_mail().code})
+
+    visitor.assert_signed_in(response, EMAIL)
+    again = type(visitor)()
+    again.call("POST", "auth/code/request", {"email": EMAIL})
+    again.assert_signed_in(again.call("POST", "auth/code/confirm", {"code": last_mail().code}), EMAIL)
 
 
 # --- Reset of the password -----------------------------------------------------------------------------------------
