@@ -313,6 +313,10 @@ class AllauthMiddleware:
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types.
     """``ACCOUNT_ADAPTER``: the sign-in and sign-out of allauth's own views, for both clients. Derive yours from it."""
 
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Whether ``SIGN_UP_ENABLED`` lets anyone make an account, with a password or by a provider."""
+        return conf.SIGN_UP_ENABLED and bool(super().is_open_for_signup(request))
+
     def pre_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse | None:
         """Refuse whom ``SIMPLE_JWT`` refuses, before a second factor is asked for."""
         if not sessions.may_sign_in(user):

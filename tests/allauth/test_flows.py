@@ -1,9 +1,11 @@
 """Every way of allauth's to sign in ends in one session of ours, for a front end and for an app."""
 
+from django.contrib.auth import get_user_model
+
 from fastauth_django.models import AuthSession
 from tests.allauth.clients import last_mail, totp
 from tests.allauth.conftest import EMAIL
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_account
 
 NEW_PASSWORD = "battery correct horse 7"
 
@@ -35,6 +37,15 @@ def test_sign_up_with_a_code_by_mail(visitor):
     assert len(visitor.sessions()) == 1
 
 
+def test_sign_up_where_it_is_closed(visitor, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "SIGN_UP_ENABLED": False}
+
+    response = visitor.call("POST", "auth/signup", {"email": "new@example.com", "password": PASSWORD})
+
+    assert response.status_code == 403
+    assert not get_user_model().objects.exists()
+
+
 def test_code_by_mail(visitor, user):
     assert visitor.call("POST", "auth/code/request", {"email": EMAIL}).status_code == 401
 
@@ -43,6 +54,21 @@ def test_code_by_mail(visitor, user):
     assert response.status_code == 200
     visitor.assert_signed_in(response, EMAIL)
     assert visitor.methods() == ["code"]
+
+
+def test_account_of_before_is_asked_for_one_more_code_once(visitor):
+    """allauth has no row of its address yet."""
+    make_account("ada", email=EMAIL)
+    visitor.call("POST", "auth/code/request", {"email": EMAIL})
+    assert visitor.call("POST", "auth/code/confirm", {"code": last_mail().code}).status_code == 401
+    assert visitor.me() is None
+
+    response = visitor.call("POST", "auth/email/verify", {"key": last_mail().code})
+
+    visitor.assert_signed_in(response, EMAIL)
+    again = type(visitor)()
+    again.call("POST", "auth/code/request", {"email": EMAIL})
+    again.assert_signed_in(again.call("POST", "auth/code/confirm", {"code": last_mail().code}), EMAIL)
 
 
 # --- Reset of the password -----------------------------------------------------------------------------------------

@@ -138,6 +138,15 @@ def test_provider_that_cannot_vouch_for_the_address(visitor, provider, monkeypat
     visitor.assert_signed_in(response, PERSON["email"])
 
 
+def test_stranger_by_a_provider_where_sign_up_is_closed(visitor, provider, settings):
+    settings.FASTAUTH = {**settings.FASTAUTH, "SIGN_UP_ENABLED": False}
+
+    assert offer_token(visitor, provider).status_code == 403
+
+    visitor.assert_signed_out()
+    assert not get_user_model().objects.exists()
+
+
 def test_connecting_by_redirect(front_end, user):
     front_end.call("POST", "auth/login", {"email": EMAIL, "password": PASSWORD})
     prove(front_end)
