@@ -19,6 +19,7 @@ ON_PAGE = [
 ]
 FRONT_PAGE = [*page("docs/index.md").take("console"), *page("docs/index.md").take("python")]
 [SET_COOKIE] = QUICK_START.take("text", under="Try it")
+[INTO_YOURS] = QUICK_START.take("python", under="Into a project that you have")
 [VIEW] = QUICK_START.take("python", under="Your own views")
 [JSON_ROUTES] = QUICK_START.take("python", under="Clients without cookies")
 SIGN_UP = next(command for block in ON_PAGE for command in block.commands if "/auth/register" in command)
@@ -69,6 +70,28 @@ def test_quick_start_works_as_written(project, installed):
     assert "no issues" in project.run("python manage.py check --fail-level WARNING")
     shown = [re.sub(r"=[\w.-]+; expires=[^;]+;|=ey[\w.-]+;", "=…;", value) for value in answers[0].values("Set-Cookie")]
     assert [f"Set-Cookie: {value}" for value in shown] == SET_COOKIE.code.splitlines()
+
+
+THEIRS = """
+INSTALLED_APPS += ["rest_framework"]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+"""
+
+
+def test_project_that_is_there_keeps_what_it_has(project):
+    project.start()
+    project.append(project.settings, f"{THEIRS}\n{INTO_YOURS.code}")
+    project.append(project.urls, next(block.code for block in ON_PAGE if "urlpatterns" in block.code))
+
+    assert "no issues" in project.run("python manage.py check --fail-level WARNING && python manage.py migrate")
+    said = project.run(
+        'python manage.py shell --no-imports -c "from rest_framework.settings import api_settings as drf; '
+        'print(*(each.__name__ for each in drf.DEFAULT_AUTHENTICATION_CLASSES + drf.DEFAULT_RENDERER_CLASSES))"'
+    )
+    assert said.strip() == "CookieJWTAuthentication SessionAuthentication JSONRenderer"
 
 
 def test_view_of_the_page_is_for_who_is_signed_in(make_project):
