@@ -263,7 +263,10 @@ class RouteSchema(AutoSchema):
     def get_auth(self) -> list[JSON]:
         names = [name for name in self.route.credentials if self.uses_cookies or name == BEARER]
         required = require_one_of(names, self.registry)
-        return required if names and self.route.called_by_browser else [*required, *super().get_auth()]
+        if names and self.route.called_by_browser:
+            return required
+        auth = [*required, *super().get_auth()]
+        return [] if auth == [{}] else auth  # Swagger draws a padlock for "nothing" too.
 
     def get_override_parameters(self) -> list[Any]:
         parameters = [
