@@ -134,9 +134,10 @@ def _sign_up_faults() -> Iterator[checks.CheckMessage]:
             yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault=f"cannot be called: {error}")
         if iscoroutinefunction(create_user):
             yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault="is a coroutine function")
-        # Django's own gives both to the model.
-        lacking = {"username", "email"} - {field.name for field in model._meta.get_fields()}
-        if getattr(create_user, "__func__", None) is UserManager.create_user and lacking:
+        # Django's own gives all three to the model.
+        needed = {"username", "email"} if getattr(create_user, "__func__", None) is UserManager.create_user else set()
+        lacking = {*needed, "password"} - {field.name for field in model._meta.get_fields()}
+        if lacking:
             fault = f"makes accounts with {' and '.join(sorted(lacking))}, which the model does not have"
             yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault=fault)
     # A manager that names the field most likely fills it in, as one that makes the username of the address. And nobody

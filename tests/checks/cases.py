@@ -73,11 +73,16 @@ def found_by(find):
     return mock.patch.object(type(get_user_model()._default_manager), "get_by_natural_key", find)
 
 
+def without_field(name):
+    """``email = None`` in a user model."""
+    fields = [field for field in get_user_model()._meta.get_fields() if field.name != name]
+    return mock.patch.object(get_user_model()._meta, "get_fields", return_value=fields)
+
+
 @contextmanager
 def without_address():
-    """``email = None`` in a user model with Django's manager."""
-    fields = [field for field in get_user_model()._meta.get_fields() if field.name != "email"]
-    with made_by(UserManager.create_user), mock.patch.object(get_user_model()._meta, "get_fields", return_value=fields):
+    """Django's manager with it."""
+    with made_by(UserManager.create_user), without_field("email"):
         yield
 
 
@@ -1094,6 +1099,7 @@ CLASSES = [
     Case("E057", "a manager that takes no password", {}, {}, lambda: made_by(project.create_user_without_password)),
     Case("E057", "a manager that is to be awaited", {}, {}, lambda: made_by(project.create_user_later)),
     Case("E057", "Django's manager for a model without an address", {}, {}, without_address),
+    Case("E057", "a model without a password", {}, {}, lambda: without_field("password")),
     Case("E035", "a manager that finds in a tenant", {}, {}, lambda: found_by(project.find_in_tenant)),
     Case("E063", "one that can be read", backend(f"{HERE}.TakesAnotherName"), backend(f"{HERE}.WrittenInC")),
     Case("E063", "no backend for it", backend(f"{HERE}.TakesAnotherName"), backend(f"{HERE}.OwnBackend")),
