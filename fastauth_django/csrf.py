@@ -195,13 +195,12 @@ def is_origin_before_proxy(request: HttpRequest, origin: str) -> bool:
         return False
     if scheme == "http" and request.is_secure() and not LOOPBACK.fullmatch(host):
         return False
-    name = re.sub(r":\d+$", "", host)
+    # The port counts only if the proxy has said it. But a handshake may come from a page on another port of the host.
+    hosts = {host} if is_handshake(request) else {host, re.sub(r":\d+$", "", host)}
     forwarded = request.META.get("HTTP_X_FORWARDED_HOST", "").lower().split(",")
     forwarded += _forwarded_hosts(request)
-    for each in map(str.strip, forwarded):
-        # The port counts only if the proxy has said it.
-        if each and each in {host, name}:
-            return True
+    if any(each and each in hosts for each in map(str.strip, forwarded)):
+        return True
     own_host = request.META.get("HTTP_HOST", "")
     return bool(django_settings.DEBUG and LOOPBACK.fullmatch(host) and LOOPBACK.fullmatch(own_host.lower()))
 

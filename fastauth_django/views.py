@@ -476,7 +476,8 @@ class MeView(AccountView):
         query = self.Query(data=self.request.query_params.dict())
         is_optional = query.is_valid() and query.validated_data["optional"]
         has_none = tells_of_no_session(self.request) and not was_skipped(self.request)
-        if is_optional and has_none and isinstance(exc, NotAuthenticated):
+        reads = self.request.method in {"GET", "HEAD"}
+        if reads and is_optional and has_none and isinstance(exc, NotAuthenticated):
             return Response(status=status.HTTP_204_NO_CONTENT)
         return super().handle_exception(exc)
 

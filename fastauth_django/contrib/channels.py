@@ -30,6 +30,7 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework_simplejwt import settings as simplejwt
 
+from .. import csrf
 from ..authentication import CookieJWTAuthentication
 from ..bearer import schemes
 from ..conf import conf
@@ -79,6 +80,8 @@ class AuthSocketMiddleware:
         authentication = self.authentication_class()
         try:
             authenticated = await database_sync_to_async(authentication.authenticate)(request)
+            if authenticated is None and csrf.forgery_fault(request) is not None:
+                raise CsrfFailed  # As where somebody is signed in. Else a page could find out whether somebody is.
         except CsrfFailed:
             await receive()
             return await send({"type": "websocket.close"})  # Not accepted yet, so the answer is 403.

@@ -12,7 +12,7 @@ from ninja.security.base import AuthBase, SecuritySchema
 from rest_framework.exceptions import APIException, NotAuthenticated
 
 from .. import cookies
-from ..authentication import CookieJWTAuthentication, challenge
+from ..authentication import CookieJWTAuthentication, challenge, refusal_of
 from ..bearer import header_name
 from ..conf import conf
 from ..exceptions import code_of
@@ -82,7 +82,8 @@ class CookieJWTAPI(NinjaAPI):
 
     def refuse(self, request: HttpRequest, refused: Any) -> HttpResponse:
         """The answer ``{"detail": …, "code": …}``, with the challenge of a 401 (RFC 6750, section 3)."""
-        refused = refused if isinstance(refused, Refused) else Refused(NotAuthenticated())
+        if not isinstance(refused, Refused):
+            refused = Refused(refusal_of(request) or NotAuthenticated())  # Why a cookie did not count.
         body = {"detail": str(refused), "code": refused.code}
         response = vary(request, self.create_response(request, body, status=refused.status_code))
         if refused.status_code == 401:

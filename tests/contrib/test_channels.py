@@ -213,10 +213,15 @@ def test_synchronous_consumer_knows_and_answers(connect, signed_in, account):
 
 
 @pytest.mark.parametrize("cookies", [{}, {ACCESS: "garbage"}])
-def test_visitor_without_a_good_cookie_is_anonymous_from_anywhere(connect, cookies):
-    seen = seen_by(connect(cookies, **EVIL))
+def test_visitor_without_a_good_cookie_is_anonymous(connect, cookies):
+    seen = seen_by(connect(cookies, **OWN))
 
     assert (seen["user"], seen["session"]) == ("", None)
+
+
+@pytest.mark.parametrize("cookies", [{}, {ACCESS: "garbage"}])
+def test_foreign_page_cannot_find_out_whether_somebody_is_signed_in(connect, signed_in, cookies):
+    assert connect(cookies, **EVIL).message() == connect(signed_in, **EVIL).message() == FORBIDDEN
 
 
 def test_visitor_whose_session_has_ended_is_anonymous(connect, signed_in):
