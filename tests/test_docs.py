@@ -13,7 +13,7 @@ TAKEN_BY = {
     "README.md": ["tests/documentation/test_quick_start.py"],
     "docs/quickstart.md": ["tests/documentation/test_quick_start.py", "tests/browser/test_documentation.py"],
     "docs/accounts.md": ["tests/documentation/test_accounts.py"],
-    "docs/deployment.md": ["tests/documentation/test_deployment.py"],
+    "docs/deployment.md": ["tests/documentation/test_deployment.py", "tests/browser/test_sockets.py"],
     "docs/device-binding.md": ["tests/documentation/test_device_binding.py"],
     "docs/django-views.md": ["tests/documentation/test_django_views.py"],
     "docs/front-ends/javascript-client.md": ["tests/browser/test_client_page.py"],

@@ -17,7 +17,8 @@ umask 077
 : "${API:?Set API to the origin of the site, such as https://example.com}"
 state=${XDG_STATE_HOME:-$HOME/.local/state}/notes
 mkdir -p "$state"
-tokens=$state/tokens.json
+# Of each site by themselves: no other one gets them.
+tokens=$state/$(printf %s "$API" | tr -c 'A-Za-z0-9.-' _).json
 work=$(mktemp -d "$state/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
@@ -33,7 +34,8 @@ die() {
 send() {
   method=$1 path=$2
   shift 2
-  curl --disable --silent --show-error --max-time 60 --request "$method" --output "$work/answer" --write-out '%{http_code}' \
+  if [ "$method" = HEAD ]; then set -- --head "$@"; else set -- --request "$method" "$@"; fi
+  curl --disable --silent --show-error --max-time 60 --output "$work/answer" --write-out '%{http_code}' \
     --header 'Accept: application/json' "$@" "$API$path" || die 1 "The site could not be reached. Nobody was signed out."
 }
 

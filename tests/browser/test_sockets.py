@@ -11,14 +11,18 @@ from threading import Thread
 import pytest
 
 from tests.browser.engines import ENGINES
+from tests.browser.servers import free_port
+from tests.documentation.pages import page as page_of
 from tests.integration.asgi_server import PASSWORD, asgi_server, prepare
 from tests.integration.project import Project, text_of
 from tests.missing import need
+from tests.nginx_server import nginx
 from tests.redis_server import Redis
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGE = "integrations/channels.md"
+[NGINX] = page_of("docs/deployment.md").take("nginx", under="WebSockets")
 AT_ONCE = 10  # seconds; a check each minute would come later
 #: One look at the sessions of a thousand sockets, each of a session of its own.
 LOOK = """
@@ -37,6 +41,8 @@ began = time.perf_counter()
 assert refusals_of(tokens) == [None] * 1000
 print(round(1000 * (time.perf_counter() - began)))
 """
+SIGN_IN = """async (credentials) => (await fetch("/auth/login", {method: "POST", body: JSON.stringify(credentials),
+    headers: {"Content-Type": "application/json"}})).status"""
 #: A socket whose life is written down: ``window.sockets[name]``.
 OPEN = """(name, url, protocols) => new Promise((resolve) => {
     const socket = new WebSocket(url, protocols);
@@ -91,12 +97,7 @@ def evil(tmp_path_factory):
 def tab(profile, workers):
     """A page of the first process, signed in."""
     tab = profile.open(f"{workers[0].origin}/auth/me")
-    status = tab.run(
-        """async (credentials) => (await fetch("/auth/login", {method: "POST", body: JSON.stringify(credentials),
-            headers: {"Content-Type": "application/json"}})).status""",
-        {"username": "ada", "password": PASSWORD},
-    )
-    assert status == 200
+    assert tab.run(SIGN_IN, {"username": "ada", "password": PASSWORD}) == 200
     return tab
 
 
@@ -124,6 +125,28 @@ def test_page_of_another_origin_opens_none(tab, profile, workers, evil):
     assert page.run(OPEN, "inbox", workers[0].sockets + "inbox", []) is None
     assert page.evaluate("window.sockets.inbox.opened") is False
     assert closed(page, "inbox")[0] == 1006
+
+
+@pytest.mark.parametrize(
+    "forwarded", ["", "proxy_set_header X-Forwarded-Host $host;"], ids=["as the page says", "renamed"]
+)
+def test_sockets_pass_nginx_for_the_own_page_alone(profile, workers, evil, tmp_path, forwarded):
+    """A host without its port would be that of the page on another port too."""
+    port = free_port()
+    site = f"""server {{
+        listen 127.0.0.1:{port};
+        location / {{ proxy_pass http://127.0.0.1:8000; proxy_set_header Host $http_host; }}
+        {NGINX.code.replace("proxy_pass", f"{forwarded} proxy_pass")}
+    }}"""
+    with nginx(tmp_path, site.replace("127.0.0.1:8000", workers[0].origin.removeprefix("http://"))):
+        tab = profile.open(f"http://127.0.0.1:{port}/auth/me")
+        assert tab.run(SIGN_IN, {"username": "ada", "password": PASSWORD}) == 200
+        url = f"ws://127.0.0.1:{port}/ws/inbox"
+
+        assert tab.run(OPEN, "inbox", url, []) == {"signed_in_as": "ada"}
+        page = profile.open(evil)
+        assert page.run(OPEN, "inbox", url, []) is None
+        assert page.evaluate("window.sockets.inbox.opened") is False
 
 
 def test_visitor_is_told_by_a_code(profile, workers):

@@ -111,9 +111,10 @@ function withCookies(response, lines) {
 
 /** Have the browser send the same request once more, with its body. @type {(request: Request) => Response} */
 function onceMore(request) {
-  const url = new URL(request.url);
-  url.pathname = url.pathname.replace(/^\/+/, "/"); // as a relative address, //evil.example would be another host
-  return new Response(null, { status: 307, headers: { Location: url.href } });
+  // The browser knows by which host it came. What the framework takes for it may be another, behind a proxy.
+  const { pathname, search } = new URL(request.url);
+  const path = pathname.replace(/^\/+/, "/"); // as a relative address, //evil.example would be another host
+  return new Response(null, { status: 307, headers: { Location: path + search } });
 }
 
 /** @type {import("./server.d.ts").createServerClient} */
@@ -134,7 +135,8 @@ export function createServerClient({
   async function transmit(url, init) {
     try {
       // From a cache one visitor would get another's answer, and a redirect could take the cookies anywhere.
-      return await send(url, { signal: AbortSignal.timeout(timeout), ...init, cache: "no-store", redirect: "manual" });
+      const signal = init.signal ?? AbortSignal.timeout(timeout);
+      return await send(url, { ...init, signal, cache: "no-store", redirect: "manual" });
     } catch (error) {
       if (init.signal?.aborted) throw error;
       throw new FastAuthServerError("api_unreachable", `The API at ${base.origin} does not answer: ${error}`, error);
@@ -219,6 +221,15 @@ export function createServerClient({
     const calledBy = "url" in incoming ? new URL(incoming.url).host : null; // HTTP/2 has no Host
     const host = visitors.get("X-Forwarded-Host") ?? visitors.get("Host") ?? calledBy;
 
+    /** As Django will read the path. @type {(url: URL) => boolean} */
+    function isBelowBase({ pathname }) {
+      try {
+        return decodeURIComponent(pathname).startsWith(decodeURIComponent(base.pathname));
+      } catch {
+        return true; // "%" and no number: Django reads it in a way of its own.
+      }
+    }
+
     /** @type {(url: URL, method: string) => void} */
     function refuse(url, method) {
       if (url.origin !== base.origin) {
@@ -226,7 +237,7 @@ export function createServerClient({
         throw new FastAuthServerError("other_origin", why);
       }
       if (SAFE_METHODS.includes(method)) return;
-      if (lines() === null && url.pathname.startsWith(base.pathname)) {
+      if (lines() === null && isBelowBase(url)) {
         const why = `${method} ${url.pathname} sets cookies, and from here none reaches the browser. Use respond().`;
         throw new FastAuthServerError("cookies_cannot_be_set", why);
       }
@@ -238,6 +249,7 @@ export function createServerClient({
 
     const visitor = /** @type {Visitor} */ ({
       async fetch(path, init = {}) {
+        if (typeof path === "object" && !(path instanceof URL)) throw new TypeError("visitor.fetch takes a path or a URL.");
         const url = new URL(path, base);
         const method = (init.method ?? "GET").toUpperCase();
         refuse(url, method);
@@ -294,7 +306,11 @@ export function createServerClient({
         const after = cookies.values(refreshCookieName).join();
         // To Django the first use of the new access token means that the new cookies have arrived, and that the old ones
         // are stolen if they come again. So the browser has to use it first: it may have given up on this page.
-        if (after && after !== before) return withCookies(onceMore(request), lines);
+        if (after && after !== before) {
+          // Else the browser would be sent here for ever.
+          if (isRefreshDue(cookies)) console.error(`No cookie ${accessCookieName} came with a refresh. Is it accessCookieName?`);
+          else return withCookies(onceMore(request), lines);
+        }
       }
       const response = await answer(visitorOf(request, cookies, clientAddress, () => (sent ? null : lines)));
       sent = true; // What a streamed page asks for from now on comes too late for the headers.

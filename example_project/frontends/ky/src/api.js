@@ -22,8 +22,8 @@ const client = ky.create({
   hooks: {
     init: [(options) => void (options.context = { ...options.context, refreshes })],
     afterResponse: [
-      async ({ options, response, retryCount }) => {
-        if (response.status !== 401 || retryCount > 0) return;
+      async ({ options, response }) => {
+        if (response.status !== 401 || options.context.hasRefreshed) return;
         try {
           await refresh(options.context.refreshes);
         } catch (error) {
@@ -32,6 +32,7 @@ const client = ky.create({
           signedOut();
           return;
         }
+        options.context.hasRefreshed = true; // ky itself may have tried before, for another reason
         return ky.retry({ delay: 0, code: "REFRESHED" });
       },
     ],

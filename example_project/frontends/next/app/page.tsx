@@ -9,11 +9,12 @@ type Note = { id: number; text: string };
 export default async function Page() {
   const visitor = django.visitor(await headers());
   const { signedIn, user, error } = await visitor.me();
-  const notes: Note[] = signedIn ? await (await visitor.fetch("/api/notes/")).json() : [];
+  const answer = signedIn ? await visitor.fetch("/api/notes/") : null;
+  const notes: Note[] = answer?.ok ? await answer.json() : [];
   return (
     <main>
       <h1>{signedIn ? `Notes of ${user.email}` : "Notes"}</h1>
-      {error && <p role="alert">The server does not answer just now.</p>}
+      {(error || answer?.ok === false) && <p role="alert">The server does not answer just now.</p>}
       <Account signedIn={signedIn} />
       {signedIn && (
         <form action={addNote}>

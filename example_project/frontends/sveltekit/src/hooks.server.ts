@@ -1,3 +1,4 @@
+import { building } from "$app/environment";
 import type { Handle } from "@sveltejs/kit";
 
 import { django } from "$lib/server/django";
@@ -7,5 +8,7 @@ export const handle: Handle = ({ event, resolve }) => {
     event.locals.visitor = visitor;
     return resolve(event);
   };
-  return django.respond(event.request, answer, { clientAddress: event.getClientAddress() });
+  // A page that is prerendered is nobody's.
+  const clientAddress = building ? undefined : event.getClientAddress();
+  return django.respond(event.request, answer, { clientAddress });
 };

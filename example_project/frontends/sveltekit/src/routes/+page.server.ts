@@ -6,8 +6,9 @@ type Note = { id: number; text: string };
 
 export const load: PageServerLoad = async ({ locals: { visitor } }) => {
   const { signedIn, user, error } = await visitor.me();
-  const notes: Note[] = signedIn ? await (await visitor.fetch("/api/notes/")).json() : [];
-  return { signedIn, user, notes, isDown: error !== null };
+  const answer = signedIn ? await visitor.fetch("/api/notes/") : null;
+  const notes: Note[] = answer?.ok ? await answer.json() : [];
+  return { signedIn, user, notes, isDown: error !== null || answer?.ok === false };
 };
 
 export const actions: Actions = {
