@@ -1,65 +1,287 @@
 """People who are signed in with dj-rest-auth, and the same people after the project has followed the page."""
 
+import json
 import re
+import subprocess
 
 import pytest
 
 from fastauth_django.conf import Settings
-from tests.integration.project import setting_names, table
+from tests.browser.servers import ROOT
+from tests.documentation.pages import page
+from tests.integration.project import setting_names, table, text_of
 from tests.missing import need
 
 pytestmark = pytest.mark.slow
 
 PAGE = "migrating/from-dj-rest-auth.md"
 PASSWORD, NEW_PASSWORD = "correct horse battery 9", "another battery horse 7"
-OLD, OURS = {"app-access", "app-refresh", "sessionid"}, {"access_token", "refresh_token"}
-SAME_KEY = 'SECRET_KEY = "of the project, before and after, and long enough for HS256"'
+OLD, OURS = {"app-access", "app-refresh", "sessionid", "csrftoken"}, {"access_token", "refresh_token"}
+DJANGOS = {"sessionid", "csrftoken"}
+LEFT_OUT = ('    "dj_rest_auth",\n', 'path("dj-rest-auth/", include("dj_rest_auth.urls")),')
+
+# A project that has much of its own: a user model, keys of REST_FRAMEWORK, views that name the class, tests.
+SETTINGS = """
+SECRET_KEY = "of the project, before and after, and long enough for HS256"
+INSTALLED_APPS += [
+    "rest_framework",
+    "rest_framework.authtoken",
+    "dj_rest_auth",
+    "people",
+]
+AUTH_USER_MODEL = "people.Person"
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["dj_rest_auth.jwt_auth.JWTCookieAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"anon": "1000/day"},
+}
+"""
+REST_AUTH = """
+REST_AUTH = {
+    "USE_JWT": True,
+    "JWT_AUTH_COOKIE": "app-access",
+    "JWT_AUTH_REFRESH_COOKIE": "app-refresh",
+    "JWT_AUTH_REFRESH_COOKIE_PATH": "/dj-rest-auth/",
+}
+"""
+MODELS = """
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class Person(AbstractUser):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+"""
+VIEWS = """
+from dj_rest_auth.jwt_auth import JWTCookieAuthentication
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+
+class Private(APIView):
+    def get(self, request):
+        return Response({"user": request.user.get_username()})
+
+
+class Reports(Private):
+    authentication_classes = [JWTCookieAuthentication]
+"""
+URLS = """
+from django.urls import include, path
+from people.views import Private, Reports
+
+urlpatterns += [
+    path("private", Private.as_view()),
+    path("reports", Reports.as_view()),
+    path("dj-rest-auth/", include("dj_rest_auth.urls")),
+]
+"""
+TESTS = """from __future__ import annotations
+
+from django.test import TestCase
+from django.urls import reverse
+from people.models import Person
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+
+
+class ReportTests(TestCase):
+    def setUp(self):
+        self.ada = Person.objects.create_user("ada", password="correct horse")
+        self.client = APIClient()
+
+    def test_reports_are_for_people(self):
+        self.assertEqual(self.client.get("/reports").status_code, 401)
+        self.client.cookies["app-access"] = str(AccessToken.for_user(self.ada))
+        self.assertEqual(self.client.get("/reports").json(), {"user": "ada"})
+
+    def test_reports_for_apps(self):
+        client, ada = APIClient(), self.ada
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {RefreshToken.for_user(ada).access_token}")
+        self.assertEqual(client.get("/reports").json(), {"user": "ada"})
+
+    def test_signing_in(self):
+        answer = self.client.post(reverse("rest_login"), {"username": "ada", "password": "correct horse"})
+        self.assertEqual(answer.json()["user"]["username"], "ada")
+        self.assertEqual(self.client.get(reverse('rest_user_details')).json()["username"], "ada")
+"""
+FOREIGN = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+TOKEN_OF_BO = """
+from people.models import Person
+from rest_framework.authtoken.models import Token
+Token.objects.create(user=Person.objects.create_user("bo"))
+"""
+DELETE_BO = """
+from people.models import Person
+print(Person.objects.get(username="bo").delete()[0], "gone")
+"""
 
 
 @pytest.fixture(scope="module")
-def before(make_project, serve):
+def make_site(make_project):
+    def make_site(settings=REST_AUTH):
+        project = make_project().configure(SETTINGS + settings)
+        project.write("people/__init__.py", "").write("people/migrations/__init__.py", "")
+        project.write("people/models.py", MODELS).write("people/views.py", VIEWS)
+        project.write("people/tests.py", TESTS, append=False).write("mysite/urls.py", URLS)
+        project.manage("makemigrations", "people")
+        return project
+
+    return make_site
+
+
+@pytest.fixture(scope="module")
+def move(make_site):
+    """A project that has followed the page, with the tables of a server."""
+
+    def move(server, *sections, settings=REST_AUTH):
+        project = make_site(settings)
+        for file in ("mysite/settings.py", "mysite/urls.py"):
+            code = (project.directory / file).read_text().replace(settings, "")
+            for line in LEFT_OUT:
+                code = code.replace(line, "")
+            project.write(file, code, append=False)
+        project.follow(PAGE, "Steps", *sections)
+        run(project, "Steps")
+        return project.take_tables_of(server)
+
+    return move
+
+
+def run(project, section):
+    """Run the commands of a section in the project's folder."""
+    for block in page(f"docs/{PAGE}").take("console", under=section):
+        for command in block.commands:
+            subprocess.run(["bash", "-euc", command], cwd=project.directory, check=True)
+
+
+@pytest.fixture(scope="module")
+def before(make_site, serve):
     need("dj_rest_auth")
-    project = make_project().follow(PAGE, "Where you come from").configure(SAME_KEY)
-    return serve(project, "migrate", users={"ada": PASSWORD, "bob": PASSWORD})
+    return serve(make_site(), "migrate", users={"ada": PASSWORD, "bob": PASSWORD})
 
 
 @pytest.fixture(scope="module")
-def migrated(before, make_project):
-    project = make_project().follow(PAGE, "Steps", "What stays dj-rest-auth's").configure(SAME_KEY)
+def moved(before, move):
+    project = move(before, "What stays dj-rest-auth's")
     project.configure('EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"')
-    return project.configure('EMAIL_FILE_PATH = BASE_DIR / "mails"').take_tables_of(before)
+    return project.configure('EMAIL_FILE_PATH = BASE_DIR / "mails"')
 
 
 @pytest.fixture(scope="module")
-def after(migrated, serve):
-    return serve(migrated, "migrate")
+def after(moved, serve):
+    return serve(moved, "migrate")
+
+
+def sign_in_before(server, visitor):
+    """Ada, who signs in before the project changes, and whose page is served by ``server`` then."""
+    response = visitor.sign_in("/dj-rest-auth/login/", username="ada", password=PASSWORD)
+    assert response.status_code == 200
+    visitor.origin = server.origin("127.0.0.1")
+    return visitor
 
 
 @pytest.fixture
 def ada(before, after, visit):
-    """Ada, who signed in before the project changed, and whose page is served by the new one."""
-    visitor = visit(before)
-    response = visitor.sign_in("/dj-rest-auth/login/", username="ada", password=PASSWORD)
-    assert response.status_code == 200
+    visitor = sign_in_before(after, visit(before))
     visitor.old_tokens = {name: visitor.cookies[name] for name in ("app-access", "app-refresh")}
-    visitor.origin = after.origin("127.0.0.1")
+    assert visitor.holds() == OLD
     return visitor
-
-
-def test_she_is_signed_in_the_old_way(ada):
-    assert ada.holds() == {*OLD, "csrftoken"}
 
 
 def test_her_old_cookies_open_nothing_and_lock_nothing(ada):
     assert ada.get("/auth/me").status_code == 401
     assert ada.sign_in(username="ada", password=PASSWORD).status_code == 200
     assert ada.get("/auth/me").json()["username"] == "ada"
-
-
-def test_her_old_cookies_go_at_the_next_sign_in(ada):
-    ada.sign_in(username="ada", password=PASSWORD)
-
     assert ada.holds() == {*OURS, "csrftoken"}, "the session that sessionid names is not in the new database"
+
+
+def test_her_old_cookie_is_exchanged_for_a_session_once(after, ada, visit):
+    answer = ada.post("/dj-rest-auth/exchange")
+
+    assert (answer.status_code, answer.json()) == (200, {"message": "Signed in"})
+    assert ada.holds() - DJANGOS == OURS
+    for path in ("/private", "/reports"):
+        assert ada.get(path).json() == {"user": "ada"}
+    again = visit(after).post("/dj-rest-auth/exchange", cookies=ada.old_tokens)
+    assert (again.status_code, "Set-Cookie" in again.headers) == (400, False)
+
+
+def test_signing_out_ends_the_session_that_the_cookie_became(ada):
+    ada.post("/dj-rest-auth/exchange")
+    kept = ada.cookies.get_dict()
+
+    assert ada.post("/auth/logout").status_code == 200
+    assert ada.get("/private", cookies=kept).status_code == 401
+
+
+def test_anything_else_is_exchanged_for_nothing(after, ada, visit):
+    access = ada.old_tokens["app-access"]
+    ada.sign_in(username="ada", password=PASSWORD)
+    for cookie in ("", "garbage", access, ada.cookies["refresh_token"]):
+        assert visit(after).post("/dj-rest-auth/exchange", cookies={"app-refresh": cookie}).status_code == 400
+    assert visit(after).post("/dj-rest-auth/exchange").status_code == 400
+
+
+def test_a_page_of_another_site_exchanges_nothing(ada):
+    assert ada.post("/dj-rest-auth/exchange", headers=FOREIGN).status_code == 403
+    assert ada.get("/dj-rest-auth/exchange").status_code == 405
+
+
+def test_cookies_may_have_had_our_names(make_site, move, serve, visit):
+    need("dj_rest_auth")
+    names = (
+        'REST_AUTH = {"USE_JWT": True, "JWT_AUTH_COOKIE": "access_token", "JWT_AUTH_REFRESH_COOKIE": "refresh_token"}'
+    )
+    before = serve(make_site(names), "migrate", users={"ada": PASSWORD})
+    project = move(before, settings=names).configure('FASTAUTH["COOKIE_FORMER"] = []')
+    [setting] = re.findall("^OLD_REFRESH_COOKIE = .*$", (project.directory / "mysite/exchange.py").read_text(), re.M)
+    project.write("mysite/exchange.py", setting.replace("app-refresh", "refresh_token"))
+    ada = sign_in_before(serve(project, "migrate"), visit(before))
+    assert ada.holds() == {*OURS, *DJANGOS}
+
+    assert ada.post("/dj-rest-auth/exchange").status_code == 200
+
+    assert ada.get("/private").json() == {"user": "ada"}
+    assert ada.post("/dj-rest-auth/exchange").status_code == 400
+    assert ada.post("/auth/refresh").status_code == 200
+
+
+def test_page_exchanges_its_cookie_before_it_asks(ada, tmp_path):
+    """The front end's code, in node, with a jar and a storage like the browser's."""
+    [script] = page(f"docs/{PAGE}").take("js", under="The front end")
+    client = ROOT / "fastauth_django/static/fastauth_django/fastauth.js"
+    (tmp_path / "auth.mjs").write_text(script.code.replace("/static/fastauth_django/fastauth.js", client.as_uri()))
+    (tmp_path / "page.mjs").write_text(f"""
+const jar = new Map(Object.entries({json.dumps(ada.cookies.get_dict())}));
+const kept = new Map();
+globalThis.localStorage = {{ getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) }};
+globalThis.location = new URL("{ada.origin}/");
+const send = globalThis.fetch;
+const exchanges = [];
+globalThis.fetch = async (input, init) => {{
+  const request = new Request(input instanceof Request ? input : new URL(input, location), init);
+  request.headers.set("Cookie", [...jar].map((pair) => pair.join("=")).join("; "));
+  const isExchange = request.url.endsWith("/exchange");
+  const away = isExchange && exchanges.length === 0;
+  const answer = away ? new Response("", {{ status: 502 }}) : await send(request);
+  if (isExchange) exchanges.push(answer.status);
+  for (const line of answer.headers.getSetCookie()) jar.set(...line.split(";")[0].split(/=(.*)/s).slice(0, 2));
+  return answer;
+}};
+const {{ auth, takeOver }} = await import("./auth.mjs");
+const users = [await takeOver(), await takeOver(), await takeOver()];
+auth.close();
+console.log(JSON.stringify([exchanges, users.map((user) => user?.username ?? null)]));
+""")
+
+    done = subprocess.run(["node", "page.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout) == [[502, 200], [None, "ada", "ada"]]
 
 
 def test_her_apps_old_access_token_works_in_the_header(after, ada, visit):
@@ -68,16 +290,22 @@ def test_her_apps_old_access_token_works_in_the_header(after, ada, visit):
     assert visit(after).get("/auth/me", headers=bearer).json()["username"] == "ada"
 
 
-def test_her_old_refresh_token_buys_nothing(after, ada, visit):
+def test_her_old_refresh_token_buys_nothing_of_refresh(after, ada, visit):
     for sent in ({"json": {"refresh_token": ada.old_tokens["app-refresh"]}}, {"cookies": ada.old_tokens}):
         assert visit(after).post("/auth/refresh", **sent).status_code == 401
 
 
-def test_a_password_reset_by_mail_stays_and_ends_her_sessions(migrated, after, visit):
+def test_strangers_cannot_sign_up_unless_the_project_says_so(after, visit):
+    stranger = {"username": "eve", "email": "eve@example.com", "password": PASSWORD}
+
+    assert visit(after).post("/auth/register", json=stranger).status_code == 403
+
+
+def test_a_password_reset_by_mail_stays_and_ends_her_sessions(moved, after, visit):
     bob = visit(after)
     bob.sign_in(username="bob", password=PASSWORD)
     assert bob.post("/password/reset/", json={"email": "bob@example.com"}).status_code == 200
-    (mail,) = (migrated.directory / "mails").iterdir()
+    (mail,) = (moved.directory / "mails").iterdir()
     uid, token = re.search(r"/reset/([^/]+)/([^/]+)/", mail.read_text()).groups()
     chosen = {"uid": uid, "token": token, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
@@ -88,8 +316,38 @@ def test_a_password_reset_by_mail_stays_and_ends_her_sessions(migrated, after, v
     assert bob.sign_in(username="bob", password=NEW_PASSWORD).status_code == 200
 
 
-@pytest.mark.usefixtures("before")
+def test_tests_of_the_project_pass_before_and_after(make_site, moved):
+    need("dj_rest_auth")
+    make_site().manage("test", "people")
+
+    run(moved, "Your tests")
+    project = moved.configure('FASTAUTH["ACCEPT_TOKENS_WITHOUT_SESSION"] = False')
+
+    tests = (project.directory / "people/tests.py").read_text()
+    assert "for_user" not in tests
+    assert "rest_" not in tests.replace("rest_framework", "")
+    project.manage("test", "people")
+
+
+def test_old_tables_are_found_and_go(before, move):
+    project = move(before)
+    project.manage("migrate")
+    project.manage("shell", "-c", TOKEN_OF_BO)
+    project.configure('INSTALLED_APPS.remove("rest_framework.authtoken")')
+    assert "authtoken_token" in project.manage("check", "--database", "default")
+
+    project.configure('INSTALLED_APPS.append("rest_framework.authtoken")')
+    [block] = page(f"docs/{PAGE}").take("console", under="Old tables")
+    for command in block.commands:
+        project.manage(*command.split()[2:])
+    project.configure('INSTALLED_APPS.remove("rest_framework.authtoken")')
+
+    assert "no issues" in project.manage("check", "--database", "default")
+    assert "gone" in project.manage("shell", "-c", DELETE_BO)
+
+
 def test_the_settings_in_the_table_exist():
+    need("dj_rest_auth")
     from dj_rest_auth.app_settings import DEFAULTS
 
     rows = table(PAGE, "Settings")
@@ -125,3 +383,21 @@ def test_the_bodies_in_the_table_are_those(before, after, visit):
     fields = old.post("/dj-rest-auth/password/change/").json()
     assert set(fields) == {"new_password1", "new_password2"}
     assert set(new.post("/auth/account/change-password").json()) == {"current_password", "new_password"}
+
+    bad = {"Authorization": "Bearer garbage"}
+    codes = [visit(server).get("/private", headers=bad).json()["code"] for server in (before, after)]
+    assert codes == ["token_not_valid", "token_invalid"]
+    kept, old_kept = new.cookies.get_dict(), old.cookies.get_dict()
+    assert set(old.post("/dj-rest-auth/logout/").json()) == {"detail"}
+    assert set(new.post("/auth/logout").json()) == {"message"}
+    assert visit(before).get("/private", cookies=old_kept).status_code == 200
+    refusal = visit(after).get("/private", headers={"Authorization": f"Bearer {kept['access_token']}"})
+    assert (refusal.status_code, refusal.json()["code"]) == (401, "session_revoked")
+
+
+def test_way_back(before, move):
+    commands = re.findall(r"`python manage.py (.+?)`", text_of(PAGE, "How to go back"))
+    project = move(before)
+    project.manage("migrate")
+
+    assert "Unapplying fastauth_django.0001_initial... OK" in project.manage(*commands[0].split())
