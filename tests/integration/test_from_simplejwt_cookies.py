@@ -1,13 +1,15 @@
 """A project with cookies of its own on simplejwt, and the same project after it has followed the page."""
 
+import re
 import shlex
+import subprocess
 
 import pytest
 
 from fastauth_django.checks.keys import IGNORED
 from fastauth_django.conf import Settings
 from tests.documentation.pages import page
-from tests.integration.project import setting_names, table
+from tests.integration.project import setting_names, steps, table, text_of
 from tests.test_simplejwt import HONOURED
 
 pytestmark = pytest.mark.slow
@@ -15,9 +17,25 @@ pytestmark = pytest.mark.slow
 PAGE = "migrating/from-simplejwt-cookies.md"
 PASSWORD = "correct horse battery 9"
 OLD, OURS = {"access", "refresh"}, {"access_token", "refresh_token"}
-SAME_KEY = 'SECRET_KEY = "of the project, before and after, and long enough for HS256"'
-# Views that both projects have.
+# What both projects have: a user model, keys of REST_FRAMEWORK, views that name a class, tests.
+SETTINGS = """
+SECRET_KEY = "of the project, before and after, and long enough for HS256"
+INSTALLED_APPS += ["rest_framework", "people"]
+AUTH_USER_MODEL = "people.Person"
+REST_FRAMEWORK = {
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+"""
+MODELS = """
+from django.contrib.auth.models import AbstractUser
+
+
+class Person(AbstractUser):
+    pass
+"""
 VIEWS = """
+from mysite.authentication import CookieAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -32,11 +50,34 @@ class Private(APIView):
 
 class Public(Private):
     permission_classes = [AllowAny]
+
+
+class Reports(Private):
+    authentication_classes = [CookieAuthentication]
 """
 URLS = """
-from mysite.views import Private, Public
+from django.urls import path
+from people.views import Private, Public, Reports
 
-urlpatterns += [path("private", Private.as_view()), path("public", Public.as_view())]
+urlpatterns += [
+    path("private", Private.as_view()),
+    path("public", Public.as_view()),
+    path("reports", Reports.as_view()),
+]
+"""
+TESTS = """from __future__ import annotations
+
+from django.test import TestCase
+from people.models import Person
+from rest_framework_simplejwt.tokens import RefreshToken
+
+
+class ReportTests(TestCase):
+    def test_reports_are_for_people(self):
+        self.ada = Person.objects.create_user("ada")
+        self.assertEqual(self.client.get("/reports").status_code, 401)
+        self.client.cookies["access"] = str(RefreshToken.for_user(self.ada).access_token)
+        self.assertEqual(self.client.get("/reports").json(), {"user": "ada"})
 """
 TOKENS_OF_ADA = """
 from django.contrib.auth.models import User
@@ -54,21 +95,62 @@ FORGED = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
 
 @pytest.fixture(scope="module")
 def make_site(make_project):
-    def make_site(section):
-        project = make_project().follow(PAGE, section).configure(SAME_KEY)
-        return project.write("mysite/views.py", VIEWS).write("mysite/urls.py", URLS)
+    """The project before it moved."""
+
+    def make_site():
+        project = make_project().configure(SETTINGS)
+        project.write("people/__init__.py", "").write("people/migrations/__init__.py", "")
+        project.write("people/models.py", MODELS).write("people/views.py", VIEWS)
+        project.write("people/tests.py", TESTS, append=False).write("mysite/urls.py", URLS)
+        project.follow(PAGE, "Where you come from").manage("makemigrations", "people")
+        return project
 
     return make_site
 
 
 @pytest.fixture(scope="module")
-def before(make_site, serve):
-    return serve(make_site("Where you come from"), "migrate", users={"ada": PASSWORD})
+def move(make_site):
+    """The project that has followed the page, with the tables of a server."""
+
+    def move(server):
+        project = make_site()
+        for how, file, code in steps(PAGE, "Where you come from"):
+            if how == "at":
+                now = (project.directory / file).read_text()
+                assert code in now
+                project.write(file, now.replace(code, ""), append=False)
+            else:
+                (project.directory / file).unlink()
+        project.follow(PAGE, "Steps")
+        run(project, "Steps")
+        return project.take_tables_of(server)
+
+    return move
+
+
+def run(project, section):
+    """Run the commands of a section in the project's folder."""
+    for block in page(f"docs/{PAGE}").take("console", under=section):
+        for command in block.commands:
+            subprocess.run(["bash", "-euc", command], cwd=project.directory, check=True)
 
 
 @pytest.fixture(scope="module")
-def after(make_site, before, serve):
-    return serve(make_site("Steps").take_tables_of(before), "migrate")
+def before(make_site, serve):
+    return serve(make_site(), "migrate", users={"ada": PASSWORD})
+
+
+@pytest.fixture(scope="module")
+def moved(move, before):
+    project = move(before).follow(PAGE, "People who are signed in")
+    [exchange] = [code for _how, file, code in steps("migrating/from-dj-rest-auth.md") if file == "mysite/exchange.py"]
+    assert exchange.count('= "app-refresh"') == 1
+    return project.write("mysite/exchange.py", exchange.replace('= "app-refresh"', '= "refresh"'), append=False)
+
+
+@pytest.fixture(scope="module")
+def after(moved, serve):
+    return serve(moved, "migrate")
 
 
 @pytest.fixture
@@ -121,9 +203,45 @@ def test_an_old_refresh_token_buys_nothing(moved_ada, after, visit):
     assert response.status_code == 401
 
 
-def test_the_names_can_stay(make_site, before, old_ada, serve):
+def test_an_old_cookie_is_exchanged_for_a_session_once(moved_ada, after, visit):
+    old = moved_ada.cookies.get_dict()
+
+    assert moved_ada.post("/auth/exchange").status_code == 200
+
+    assert moved_ada.holds() == OURS
+    for path in ("/private", "/reports"):
+        assert moved_ada.get(path).json() == {"user": "ada"}
+    assert visit(after).post("/auth/exchange", cookies=old).status_code == 400
+    assert visit(after).post("/auth/exchange", cookies=old, headers=FORGED).status_code == 403
+
+
+def test_strangers_cannot_sign_up_unless_the_project_says_so(after, visit):
+    stranger = {"username": "eve", "email": "eve@example.com", "password": PASSWORD}
+
+    assert visit(after).post("/auth/register", json=stranger).status_code == 403
+
+
+def test_tests_of_the_project_pass_before_and_after(make_site, moved):
+    make_site().manage("test", "people")
+
+    run(moved, "Your tests")
+    moved.configure('FASTAUTH["ACCEPT_TOKENS_WITHOUT_SESSION"] = False')
+
+    assert "for_user" not in (moved.directory / "people/tests.py").read_text()
+    moved.manage("test", "people")
+
+
+def test_way_back(before, move):
+    [command] = re.findall(r"`python manage.py (.+?)`", text_of(PAGE, "How to go back"))
+    project = move(before)
+    project.manage("migrate")
+
+    assert "Unapplying fastauth_django.0001_initial... OK" in project.manage(*command.split())
+
+
+def test_the_names_can_stay(move, before, old_ada, serve):
     names = 'FASTAUTH.update(COOKIE_NAME_ACCESS="access", COOKIE_NAME_REFRESH="refresh", COOKIE_FORMER=[])'
-    server = serve(make_site("Steps").configure(names).take_tables_of(before), "migrate")
+    server = serve(move(before).configure(names), "migrate")
     old_ada.origin = server.origin("127.0.0.1")
 
     old_ada.sign_in(username="ada", password=PASSWORD)
@@ -142,10 +260,34 @@ def test_the_table_has_each_setting_and_no_other():
 
 
 def test_the_routes_in_the_table_answer(before, after, visit):
-    for old, new in table(PAGE, "Routes"):
-        for server, route in [*((before, route) for route in old), *((after, route) for route in new)]:
-            method, path = route.split()
-            assert visit(server).request(method, path).status_code not in {404, 405}, route
+    for old, new in table(PAGE, "Routes, bodies and codes"):
+        for server, names in ((before, old), (after, new)):
+            for method, path in (name.split() for name in names if re.match("(GET|POST) ", name)):
+                assert visit(server).request(method, f"/{path}").status_code not in {404, 405}, path
+
+
+def test_the_bodies_and_codes_in_the_table_are_those(before, after, visit):
+    wrong = {"username": "ada", "password": "a guess"}
+    refusals = visit(before).sign_in("/api/token/", **wrong), visit(after).sign_in(**wrong)
+    assert [(refusal.status_code, refusal.json().get("code")) for refusal in refusals] == [
+        (401, None),
+        (401, "invalid_credentials"),
+    ]
+    assert set(visit(after).sign_in(username="ada", password=PASSWORD).json()) == {
+        *("message", "expires_in", "refresh_expires_in", "user"),
+    }
+    bad = [
+        visit(before).post("/api/token/refresh/", cookies={"refresh": "garbage"}),
+        visit(before).post("/api/token/refresh/"),
+        visit(after).post("/auth/refresh", cookies={"refresh_token": "garbage"}),
+        visit(after).post("/auth/refresh"),
+    ]
+    assert [(answer.status_code, answer.json().get("code")) for answer in bad] == [
+        (401, "token_not_valid"),
+        (400, None),
+        (401, "token_invalid"),
+        (401, "refresh_token_required"),
+    ]
 
 
 def test_the_tables_of_the_blacklist_are_found_and_can_go(make_project):
