@@ -56,7 +56,9 @@ urlpatterns += [
 ]
 """
 FORM = '<form method="post">{% csrf_token %}{{ form }}</form>'
-TESTS = """from django.contrib.auth.models import User
+TESTS = """from __future__ import annotations
+
+from django.contrib.auth.models import User
 from django.test import TestCase
 
 

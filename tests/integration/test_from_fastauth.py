@@ -11,6 +11,7 @@ import pytest
 from fastauth_django import signals
 from fastauth_django.conf import Settings
 from tests.browser.servers import ROOT
+from tests.documentation.pages import page
 from tests.integration.project import setting_names, table
 from tests.integration.visitor import Visitor
 from tests.missing import need
@@ -20,7 +21,47 @@ pytestmark = pytest.mark.slow
 PAGE = "migrating/from-fastauth.md"
 SECRET = "FastAuth's own secret, long enough for HS256"
 ADA = {"email": "ada@example.com", "password": "correct horse battery 9"}
+BOB = {"email": "bob@example.com", "password": "another battery horse 7"}
 OURS = {"access_token", "refresh_token"}
+FOREIGN = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+# What the Django project has of its own: keys of REST_FRAMEWORK, a view, tests.
+SETTINGS = """
+INSTALLED_APPS += ["rest_framework", "notes"]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+"""
+VIEWS = """
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+
+class Private(APIView):
+    def get(self, request):
+        return Response({"user": request.user.email})
+
+    post = get
+"""
+URLS = """
+from django.urls import path
+from notes.views import Private
+
+urlpatterns += [path("private", Private.as_view())]
+"""
+TESTS = """from __future__ import annotations
+
+from django.contrib.auth import get_user_model
+from django.test import TestCase
+
+
+class NoteTests(TestCase):
+    def test_notes_are_for_people(self):
+        ada = get_user_model().objects.create_user(email="ada@example.com")
+        self.client.force_login(ada)
+        self.assertEqual(self.client.get("/private").json(), {"user": "ada@example.com"})
+"""
 
 
 class FastAuthSite:
@@ -59,20 +100,39 @@ def before(database):
     try:
         with Visitor(site.origin("127.0.0.1")) as visitor:
             assert visitor.post("/auth/register", json={**ADA, "name": "Ada Lovelace"}).status_code == 201
+            assert visitor.post("/auth/register", json=BOB).status_code == 201
         yield site
     finally:
         site.stop()
 
 
 @pytest.fixture(scope="module")
-def after(make_project, before, database, serve):
-    """The Django project, with FastAuth's accounts."""
+def moved(make_project, before, database):
+    """The Django project, which has followed the page."""
     need("argon2")
-    project = make_project(FASTAUTH_SECRET=SECRET).follow(PAGE)
-    project.configure(f"DATABASES['fastauth']['NAME'] = {str(database)!r}")
-    for package in ("accounts", "accounts/management", "accounts/management/commands"):
+    project = make_project(FASTAUTH_SECRET=SECRET).configure(SETTINGS)
+    project.write("notes/__init__.py", "").write("notes/views.py", VIEWS).write("mysite/urls.py", URLS)
+    project.write("notes/tests.py", TESTS, append=False)
+    project.follow(PAGE, "Steps").configure(f"DATABASES['fastauth']['NAME'] = {str(database)!r}")
+    for package in ("accounts", "accounts/management", "accounts/management/commands", "accounts/migrations"):
         project.write(f"{package}/__init__.py", "", append=False)
-    return serve(project, "makemigrations accounts", "migrate", "import_fastauth_users")
+    return project
+
+
+@pytest.fixture(scope="module")
+def after(moved, serve):
+    """The project's server, with FastAuth's accounts."""
+    return serve(moved, "makemigrations accounts", "migrate", "import_fastauth_users")
+
+
+@pytest.fixture(scope="module")
+def with_token(moved, after, serve):
+    """The same project, with CSRF protection by FastAuth's names."""
+    settings = moved.directory / moved.settings_file
+    was = settings.read_text()
+    server = serve(moved.follow(PAGE, "FastAuth's CSRF cookie and header"))
+    settings.write_text(was)
+    return server
 
 
 @pytest.fixture
@@ -153,6 +213,96 @@ def test_a_front_end_that_goes_on_sending_the_csrf_header_is_not_in_the_way(ada)
     ada.sign_in(**ADA)
 
     assert ada.post("/auth/refresh", headers={"X-CSRF-Token": "of FastAuth's"}).status_code == 200
+
+
+def bearer(visitor):
+    return {"Authorization": f"Bearer {visitor.app['access_token']}"}
+
+
+@pytest.fixture
+def both(before, after, visit):
+    """Browsers at either site that hold Ada's cookies, and Bob's tokens of an app in ``app``."""
+    old, new = visit(before), visit(after)
+    for visitor in (old, new):
+        assert visitor.sign_in(**ADA).status_code == 200
+    old.app = visit(before).sign_in("/json/auth/login", **BOB).json()
+    # The project's cookie routes beside routes for apps: a second session, whose tokens are read off its cookies.
+    app = visit(after)
+    app.sign_in(**BOB)
+    new.app = app.cookies.get_dict()
+    return old, new
+
+
+def test_of_a_cookie_and_a_header_the_other_one_counts(both):
+    assert [visitor.get("/auth/me", headers=bearer(visitor)).json()["email"] for visitor in both] == [
+        BOB["email"],
+        ADA["email"],
+    ]
+    bad = {"Authorization": "Bearer garbage"}
+    assert [visitor.get("/auth/me", headers=bad).status_code for visitor in both] == [401, 200]
+
+
+def test_of_a_cookie_and_a_body_the_other_one_is_refreshed(both):
+    old, new = both
+    for visitor in both:
+        # No CSRF header: FastAuth asks for it only where the cookie counts.
+        assert visitor.post("/auth/refresh", json={"refresh_token": visitor.app["refresh_token"]}).status_code == 200
+
+    assert old.get("/auth/me").json()["email"] == BOB["email"]
+    assert new.get("/auth/me").json()["email"] == ADA["email"]
+
+
+def test_a_header_counts_without_a_cookie(both, after, visit):
+    _old, new = both
+
+    assert visit(after).get("/auth/me", headers=bearer(new)).json()["email"] == BOB["email"]
+
+
+def test_csrf_cookie_and_header_can_keep_their_names(before, with_token, visit):
+    visitor = visit(before)
+    visitor.sign_in(**ADA)
+    of_fastauth = visitor.cookies["csrf_token"]
+    visitor.origin = with_token.origin("127.0.0.1")
+
+    assert visitor.sign_in(**ADA).status_code == 200
+
+    assert visitor.holds() == {*OURS, "csrf_token"}
+    assert visitor.cookies["csrf_token"] != of_fastauth
+    for path in ("/private", "/auth/refresh"):
+        assert visitor.post(path).status_code == 403
+        assert visitor.post(path, headers={"X-CSRF-Token": visitor.cookies["csrf_token"]}).status_code == 200
+    assert visit(with_token).sign_in("/auth/login", **ADA).status_code == 200
+    assert visit(with_token).post("/auth/login", json=ADA, headers=FOREIGN).status_code == 403
+
+
+def test_refusals_of_forged_requests_are_403_on_both_sides(before, after, visit):
+    old, new = visit(before), visit(after)
+    for visitor in (old, new):
+        visitor.sign_in(**ADA)
+
+    refusals = old.post("/auth/refresh"), new.post("/auth/refresh", headers=FOREIGN)
+
+    assert [(refusal.status_code, refusal.json().get("code")) for refusal in refusals] == [
+        (403, None),
+        (403, "csrf_failed"),
+    ]
+    assert refusals[0].json()["detail"] == "CSRF token missing or invalid"
+
+
+def test_view_of_the_project_knows_her(ada):
+    ada.sign_in(**ADA)
+
+    assert ada.get("/private").json() == {"user": ADA["email"]}
+
+
+@pytest.mark.usefixtures("after")
+def test_tests_of_the_project_pass_after_the_line(moved):
+    [block] = page(f"docs/{PAGE}").take("console", under="Your tests")
+    for command in block.commands:
+        subprocess.run(["bash", "-euc", command], cwd=moved.directory, check=True)
+
+    assert "force_login" not in (moved.directory / "notes/tests.py").read_text()
+    moved.manage("test", "notes")
 
 
 @pytest.mark.usefixtures("before")
