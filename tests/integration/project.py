@@ -78,6 +78,9 @@ class Project:
             opened.write(f"\n{code}" if append else code)
         return self
 
+    def read(self, file: str) -> str:
+        return (self.directory / file).read_text()
+
     @property
     def settings_file(self) -> str:
         return f"{self.name}/settings.py"

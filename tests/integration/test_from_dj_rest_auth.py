@@ -316,6 +316,14 @@ def test_a_password_reset_by_mail_stays_and_ends_her_sessions(moved, after, visi
     assert bob.sign_in(username="bob", password=NEW_PASSWORD).status_code == 200
 
 
+def test_each_mention_of_the_class_that_the_line_changes_exists(make_site):
+    project = make_site()  # Whoever follows the page may run the line before or after the settings are changed.
+    run(project, "Steps")
+
+    assert "fastauth_django.authentication.CookieJWTAuthentication" in project.read(project.settings_file)
+    assert "dj_rest_auth.jwt_auth" not in project.read(project.settings_file)
+
+
 def test_tests_of_the_project_pass_before_and_after(make_site, moved):
     need("dj_rest_auth")
     make_site().manage("test", "people")

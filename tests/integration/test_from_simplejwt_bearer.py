@@ -208,6 +208,14 @@ console.log(JSON.stringify({{ statuses, left, kept: kept.size }}));
     assert json.loads(done.stdout) == {"statuses": [502, 200], "left": 2, "kept": 0}
 
 
+def test_each_mention_of_the_class_that_the_line_changes_exists(make_site):
+    project = make_site()  # Whoever follows the page may run the line before or after the settings are changed.
+    run(project, "Steps")
+
+    assert "fastauth_django.authentication.CookieJWTAuthentication" in project.read(project.settings_file)
+    assert "simplejwt.authentication" not in project.read(project.settings_file)
+
+
 def test_tests_of_the_project_pass_before_and_after(moved):
     moved.manage("test")
 
