@@ -157,6 +157,36 @@ test("no header of the call itself can say something else of the visitor", async
   assert.equal(headers.get("X-Own"), "1");
 });
 
+test("a call takes a path, and no Request, whose text would be a path too", async () => {
+  const { api, django } = setUp();
+  await assert.rejects(django.visitor(asked()).fetch(new Request("http://django.test:8000/api/notes/")), TypeError);
+  assert.equal(api.calls.length, 0);
+});
+
+for (const [how, headers, origin] of [
+  ["a host and https", { "X-Forwarded-Host": "shop.example.test, inner:3000", "X-Forwarded-Proto": "https, http" }, "https://shop.example.test"],
+  ["a port", { "X-Forwarded-Host": "shop.example.test:8443", "X-Forwarded-Proto": "https" }, "https://shop.example.test:8443"],
+  ["https alone", { "X-Forwarded-Proto": "https" }, "https://app.example.test"],
+  ["nonsense", { "X-Forwarded-Host": "a b", "X-Forwarded-Proto": "?" }, "http://inner.test:3000"],
+]) {
+  test(`the browser is sent to where it came from, by what a proxy says: ${how}`, async () => {
+    const { django } = setUp({ "/auth/refresh": rotation(1) });
+    const { headers: own } = asked("/", { cookies: "refresh_token=r0", headers });
+    const request = new Request("http://inner.test:3000/sign-in?a=1", { headers: own });
+    const response = await django.respond(request, () => assert.fail("its answer would be thrown away"));
+    assert.equal(response.headers.get("Location"), `${origin}/sign-in?a=1`);
+  });
+}
+
+test("an access cookie of another name sends the browser nowhere again and again", async (t) => {
+  const told = t.mock.method(console, "error", () => {});
+  const { django } = setUp({ "/auth/refresh": rotation(1) }, { accessCookieName: "__Host-access_token" });
+  const response = await django.respond(asked("/", { cookies: "access_token=a.b.c; refresh_token=r0" }), ok);
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.getSetCookie().length, 2);
+  assert.match(told.mock.calls[0].arguments[0], /accessCookieName/);
+});
+
 test("the visitor's cookies go to the API's origin and nowhere else", async () => {
   const { api, django } = setUp();
   const visitor = django.visitor(asked("/", { cookies: "access_token=a" }));
@@ -210,8 +240,10 @@ test("where no cookie can be set, nothing is called that sets one", async () => 
   const { api, django } = setUp();
   for (const incoming of [asked(), posted("/"), posted("/").headers]) {
     for (const route of ["refresh", "login", "logout", "register", "account/change-password"]) {
-      const call = django.visitor(incoming).fetch(`/auth/${route}`, { method: "POST" });
-      await assert.rejects(call, refused("cookies_cannot_be_set"), route);
+      for (const path of [`/auth/${route}`, `/%61uth/${route}`, `/auth/%${route}`]) {
+        const call = django.visitor(incoming).fetch(path, { method: "POST" });
+        await assert.rejects(call, refused("cookies_cannot_be_set"), path);
+      }
     }
   }
   assert.equal(api.calls.length, 0);

@@ -111,10 +111,14 @@ function withCookies(response, lines) {
 
 /** Have the browser send the same request once more, with its body. @type {(request: Request) => Response} */
 function onceMore(request) {
-  // The browser knows by which host it came. What the framework takes for it may be another, behind a proxy.
-  const { pathname, search } = new URL(request.url);
-  const path = pathname.replace(/^\/+/, "/"); // as a relative address, //evil.example would be another host
-  return new Response(null, { status: 307, headers: { Location: path + search } });
+  const { pathname, search, protocol, host } = new URL(request.url);
+  const path = pathname.replace(/^\/+/, "/") + search; // as a relative address, //evil.example would be another host
+  // Behind a proxy the framework may have an address of its own, and the browser would send its form there. The first of
+  // several values is the one that the visitor's browser used. No relative address: Next.js takes none from proxy.ts.
+  const first = (/** @type {string} */ name) => request.headers.get(name)?.split(",")[0].trim();
+  const origin = `${first("X-Forwarded-Proto") ?? protocol.slice(0, -1)}://${first("X-Forwarded-Host") ?? first("Host") ?? host}`;
+  const url = URL.canParse(path, origin) ? new URL(path, origin) : new URL(path, request.url);
+  return new Response(null, { status: 307, headers: { Location: url.href } });
 }
 
 /** @type {import("./server.d.ts").createServerClient} */
