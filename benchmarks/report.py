@@ -136,7 +136,8 @@ def _circumstances(results: Results) -> str:
 
 # --- The chart -----------------------------------------------------------------------------------------------------
 
-BAR, GAP, HEAD, LEFT, PANEL, MARGIN = 15, 4, 34, 205, 300, 24
+# Two panels are as wide as the column of text, so that the words of the drawing are as large as those around it.
+BAR, GAP, HEAD, LEFT, PANEL, MARGIN = 15, 4, 34, 200, 165, 12
 # It becomes part of a page, so it takes the page's colours, and brings no style sheet that others would have to obey.
 OWN, PEER = 'fill="#2f81c7"', 'fill="currentColor" opacity="0.3"'
 LINE = 'stroke="currentColor" stroke-dasharray="3 3" opacity="0.6"'

@@ -29,7 +29,7 @@ copyright = f"2026, {author}"
 release = fastauth_django.__version__
 version = release
 
-extensions = ["myst_parser", "reference", "sphinx.ext.autodoc", "sphinx_copybutton"]
+extensions = ["myst_parser", "accessibility", "reference", "sphinx.ext.autodoc", "sphinx_copybutton"]
 copybutton_prompt_text = "$ "  # which the button leaves out
 exclude_patterns = ["_build"]
 nitpicky = True
@@ -39,6 +39,9 @@ autodoc_typehints = "none"
 smartquotes = False  # a quoted "lax" is a value
 
 html_theme = "furo"
+html_theme_options = {"top_of_page_buttons": []}  # the text of the page is in the repository
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+templates_path = ["_templates"]
+html_css_files = ["tables.css", "drawings.css"]
+html_js_files = ["scrolling.js"]
 html_title = f"{project} {release}"

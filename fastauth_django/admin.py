@@ -129,7 +129,7 @@ class AuthSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def device(self, session: AuthSession) -> str:
         return in_words(session.user_agent) or "-"
 
-    @admin.display(description="")
+    @admin.display(description=_("End"))
     def end_button(self, session: AuthSession) -> str:
         if not _is_alive(session):
             return ""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.accessibility import axe, findings
 from tests.documentation.pages import ROOT
 from tests.missing import need
 
@@ -89,10 +90,21 @@ QUERIES = {
     "comparison": "comparison",
 }
 #: Figures of many columns, which a phone scrolls inside of their own frame.
-FIGURES = {"comparison.html", "performance.html", "scaling.html"}
+FIGURES = {"comparison.html", "performance.html", "samesite.html", "scaling.html"}
 WIDER_THAN_THE_SCREEN = """(scrolls) => [document.documentElement, ...document.querySelectorAll(".table-wrapper")]
     .filter((each) => each.scrollWidth > each.clientWidth + 1 && !(scrolls && each !== document.documentElement))
     .map((each) => each.textContent.trim().slice(0, 40))"""
+#: The smallest words of each drawing, in pixels of the screen, and whether the keyboard gets to its frame.
+DRAWINGS = """async () => {
+    for (const frame of [1, 2]) await new Promise(requestAnimationFrame);
+    return [...document.querySelectorAll("article svg[role=img]")].map((drawing) => {
+        const sizes = [...drawing.querySelectorAll("text")].map((text) => parseFloat(getComputedStyle(text).fontSize));
+        const size = Math.min(...sizes) * drawing.getScreenCTM().a;
+        return {title: drawing.querySelector("title").textContent, size, tab: drawing.closest(".drawing").tabIndex};
+    });
+}"""
+LINES = """() => [...document.querySelectorAll("table.settings-reference td:first-child p:first-child code")]
+    .map((name) => [name.textContent, name.getClientRects().length])"""
 HITS = """async (query) => {
     document.querySelector("#search-results").replaceChildren();
     Search.performSearch(query);
@@ -133,6 +145,45 @@ def test_no_page_is_wider_than_the_screen(site, browser, width):
     page.close()
 
     assert wide == {}
+
+
+def test_no_page_has_findings(site, browser, tmp_path):
+    """The page of the search too. The list of pages is the same on each, and dark colours are looked at on one."""
+    script = axe(tmp_path)
+    page = browser.new_page()
+    found = {}
+    for name in [*pages_of(site), "genindex.html", "search.html"]:
+        page.goto((site / name).as_uri())
+        found[name] = findings(page, script, without=None if name == "index.html" else ".sidebar-drawer")
+    page.emulate_media(color_scheme="dark")
+    page.goto((site / "how-it-works.html").as_uri())
+    found["in the dark"] = findings(page, script)
+    page.close()
+
+    assert {shown: each for shown, each in found.items() if each} == {}
+
+
+def test_words_of_a_drawing_are_large_enough_on_a_phone(site, browser):
+    """They are at least 11 px, and the drawing scrolls in its own frame, which the keyboard reaches."""
+    page = browser.new_page(viewport={"width": 375, "height": 800})
+    drawings = []
+    for name in pages_of(site):
+        page.goto((site / name).as_uri())
+        drawings += page.evaluate(DRAWINGS)
+    page.close()
+
+    assert len(drawings) == len(list((ROOT / "docs/diagrams").glob("*.svg")))
+    assert [drawing for drawing in drawings if drawing["size"] < 11 or drawing["tab"] != 0] == []
+
+
+def test_names_of_settings_are_whole_on_a_phone(site, browser):
+    page = browser.new_page(viewport={"width": 375, "height": 800})
+    page.goto((site / "settings.html").as_uri())
+    lines = page.evaluate(LINES)
+    page.close()
+
+    assert len(lines) > 30
+    assert {name: count for name, count in lines if count > 1} == {}
 
 
 def test_what_people_type_leads_to_the_page_that_answers(site, browser):
