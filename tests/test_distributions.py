@@ -12,6 +12,7 @@ import sys
 import tarfile
 import venv
 import zipfile
+from email import message_from_bytes
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -135,6 +136,35 @@ def test_page_of_the_package_is_the_readme(distributions):
     assert "Description-Content-Type: text/markdown" in metadata
     required = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata, re.MULTILINE)
     assert sorted(required) == ["Django", "djangorestframework", "djangorestframework-simplejwt"]
+
+
+def test_page_of_the_package_is_shown_as_it_is_meant(distributions):
+    """The package index leaves out what it holds for dangerous, and a link that is relative leads nowhere there."""
+    need("readme_renderer", "cmarkgfm")
+    from readme_renderer import markdown
+
+    with zipfile.ZipFile(distributions / f"{NAME}-py3-none-any.whl") as wheel:
+        metadata = message_from_bytes(wheel.read(f"{NAME}.dist-info/METADATA"))
+    shown = markdown.render(metadata.get_payload())
+    addresses = re.findall(r'(?:href|src)="([^"]*)"', shown)
+
+    assert [address for address in addresses if not address.startswith("https://")] == []
+    assert len(addresses) > 40
+    assert re.findall(r'<img [^>]*src="https://[^"]+/demo\.png"', shown), "no picture"
+    assert "<table>" in shown
+    assert not re.search(r"\]\[|\]\(", re.sub(r"<pre.*?</pre>", "", shown, flags=re.DOTALL)), (
+        "a link without an address"
+    )
+
+
+def test_name_and_extras_are_those_that_hints_and_pages_name(distributions):
+    with zipfile.ZipFile(distributions / f"{NAME}-py3-none-any.whl") as wheel:
+        metadata = message_from_bytes(wheel.read(f"{NAME}.dist-info/METADATA"))
+    sources = [*ROOT.glob("fastauth_django/**/*.py"), ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
+    named = {each for path in sources for each in re.findall(r"(fastauth[-_]django)\[([a-z,-]+)\]", path.read_text())}
+
+    assert {name for name, _extras in named} == {metadata["Name"]} == {"fastauth-django"}
+    assert {extra for _name, extras in named for extra in extras.split(",")} <= set(metadata.get_all("Provides-Extra"))
 
 
 @pytest.fixture

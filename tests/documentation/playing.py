@@ -8,7 +8,8 @@ from pathlib import Path
 from tests.documentation.pages import Block, page
 from tests.documentation.project import Answer, Project
 
-INSTALL = "python -m pip install ."
+#: What ``scripts/installation`` writes into the pages.
+INSTALL = {"python -m pip install .", "python -m pip install fastauth-django"}
 #: The hasher of this suite: a real one takes most of the time of a test that signs in.
 QUICK_HASHER = 'PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]\n'
 
@@ -25,7 +26,7 @@ def play(project: Project, blocks: Iterable[Block], install: Callable[[], object
             continue
         assert block.commands, f"{block} has no line that begins with $"
         for command in block.commands:
-            if command == INSTALL:
+            if command in INSTALL:
                 install()
             elif command.startswith("curl "):
                 answers.append(project.curl(command))
