@@ -615,6 +615,12 @@ CORS_RULES = [
     ),
     Case(
         "E024",
+        "all origins with credentials",
+        {"CORS_ALLOW_ALL_ORIGINS": True},
+        {"CORS_ALLOW_ALL_ORIGINS": True, "CORS_ALLOW_CREDENTIALS": False},
+    ),
+    Case(
+        "E024",
         "all origins by the old name",
         {"CORS_ORIGIN_ALLOW_ALL": True},
         {"CORS_ORIGIN_ALLOW_ALL": True, **json_fastauth()},
