@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -29,7 +30,7 @@ class Script:
             if shutil.which(program) is None:
                 is_missing(program)
         self.home = home
-        self.tokens_file = home / ".local/state/notes/tokens.json"
+        self.tokens_file = home / ".local/state/notes" / f"{re.sub('[^A-Za-z0-9.-]', '_', origin)}.json"
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "API": origin}
 
     def start(self, *arguments):
@@ -100,7 +101,11 @@ def test_only_the_owner_can_read_the_tokens(script):
     script.let_run_out()
     script.notes()
     files = [script.tokens_file.parent, *script.tokens_file.parent.iterdir()]
-    assert {path.name for path in files} == {"notes", "tokens.json", "lock"}  # and nothing is left lying about
+    assert {path.name for path in files} == {
+        "notes",
+        script.tokens_file.name,
+        "lock",
+    }  # and nothing is left lying about
     assert all(stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 for path in files)
     assert set(script.tokens) == {"access_token", "refresh_token"}
 
@@ -195,6 +200,18 @@ def test_an_answer_of_somebody_else_signs_nobody_out(astray, stranger, body):
     stranger.answers["/auth/refresh"] = Answer(200, {}, body)
     assert "has no tokens" in astray.notes(ends_with=TRY_AGAIN)
     assert astray.tokens == TOKENS
+
+
+def test_tokens_of_one_site_are_for_no_other(script, stranger):
+    own, script.environment["API"] = script.environment["API"], stranger.origin
+    assert "Nobody is signed in" in script.notes(ends_with=SIGNED_OUT)
+    assert stranger.seen == []
+    script.environment["API"] = own
+    assert script.notes() == "[]"
+
+
+def test_only_the_head_can_be_asked_for(script):
+    assert script.run("call", "HEAD", "/api/notes/").startswith("HTTP/")
 
 
 def test_a_path_cannot_lead_to_another_host(script, stranger):
