@@ -48,7 +48,9 @@ SEND = """async (path, headers, ways) => {
     };
     const send = (way) => way === "xhr" ? xhr() : way === "worker's picture" ? picture()
         : way.startsWith("worker ") ? worker(way.slice(7)) : fetched(way);
-    return Promise.all(ways.map((way) => send(way).catch(({ name }) => name)));
+    const answers = []; // One after the other: the worker has to know what is wanted before it sees the picture.
+    for (const way of ways) answers.push(await send(way).catch(({ name }) => name));
+    return answers;
 }"""
 
 INSTALL_WORKER = """async () => {
