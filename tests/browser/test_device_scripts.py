@@ -24,7 +24,8 @@ ACT = """async (path, data) => {
     return [answer.status, answer.headers.get("Secure-Session-Registration")];
 }"""
 
-#: Each way in which a page can send a request with headers: its status, or the name of the error.
+#: Each way in which a page can send a request with headers: its status, or the name of the error. The picture comes last,
+#: because the worker has to know what is wanted before it sees that.
 SEND = """async (path, headers, ways) => {
     const fetched = (mode) => fetch(path, { method: "POST", mode, headers }).then(({ status }) => status);
     const xhr = () => new Promise((resolve) => {
@@ -48,9 +49,9 @@ SEND = """async (path, headers, ways) => {
     };
     const send = (way) => way === "xhr" ? xhr() : way === "worker's picture" ? picture()
         : way.startsWith("worker ") ? worker(way.slice(7)) : fetched(way);
-    const answers = []; // One after the other: the worker has to know what is wanted before it sees the picture.
-    for (const way of ways) answers.push(await send(way).catch(({ name }) => name));
-    return answers;
+    const answers = await Promise.all(ways.filter((way) => way !== "worker's picture")
+        .map((way) => send(way).catch(({ name }) => name)));
+    return ways.includes("worker's picture") ? [...answers, await picture()] : answers;
 }"""
 
 INSTALL_WORKER = """async () => {
