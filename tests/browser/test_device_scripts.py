@@ -24,8 +24,8 @@ ACT = """async (path, data) => {
     return [answer.status, answer.headers.get("Secure-Session-Registration")];
 }"""
 
-#: Each way in which a page can send a request with headers: its status, or the name of the error. The picture comes last,
-#: because the worker has to know what is wanted before it sees that.
+#: Each way in which a page can send a request with headers: its status, or the name of the error. The picture is the
+#: last, because the worker has to know what is wanted before it sees that.
 SEND = """async (path, headers, ways) => {
     const fetched = (mode) => fetch(path, { method: "POST", mode, headers }).then(({ status }) => status);
     const xhr = () => new Promise((resolve) => {
