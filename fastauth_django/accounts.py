@@ -27,11 +27,11 @@ logger = logging.getLogger("fastauth_django")
 
 def present(*names: str) -> list[str]:
     """Those of ``names`` that are fields of the user model, each once."""
-    present = []
+    found = []
     for name in names:
         with suppress(FieldDoesNotExist):
-            present.append(UserModel._meta.get_field(name).name)
-    return [*dict.fromkeys(present)]
+            found.append(UserModel._meta.get_field(name).name)
+    return [*dict.fromkeys(found)]
 
 
 def taken_by_manager(names: Iterable[str]) -> list[str]:
@@ -144,8 +144,7 @@ def refuse_existing(user: Any, given: Collection[str]) -> None:
     """Raise :class:`UserExists` if ``user`` breaks a uniqueness rule of the model, and 400 for its other rules."""
     # Nobody else can have a key that the model makes up itself. A key that people choose is looked up, because saving
     # would overwrite that account.
-    made_up = {user._meta.pk.name} - set(given)
-    made_up |= generated_names()
+    made_up = ({user._meta.pk.name} - set(given)) | generated_names()
     try:
         user.validate_unique(exclude=made_up)
     except DjangoValidationError as error:

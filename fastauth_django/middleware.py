@@ -30,7 +30,23 @@ User: TypeAlias = AbstractBaseUser | AnonymousUser
 VISITOR_ATTRIBUTE = "_fastauth_visitor"
 
 
-class AuthCookieMiddleware:
+class AuthenticatingMiddleware:
+    """A middleware for synchronous and asynchronous stacks, with a class that reads the credential."""
+
+    sync_capable = True
+    async_capable = True
+
+    #: To let in fewer users, derive a class from it, and name that in a subclass of the middleware.
+    authentication_class = CookieJWTAuthentication
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(cast("Any", self))  # A subclass is callable.
+
+
+class AuthCookieMiddleware(AuthenticatingMiddleware):
     """Sets ``request.user`` and ``request.auser`` to the user of the access cookie, looked up when somebody asks.
 
     Put it after Django's ``AuthenticationMiddleware``: a user whom an earlier middleware found counts first, so a
@@ -38,21 +54,7 @@ class AuthCookieMiddleware:
     the rule of :mod:`.csrf`, the visitor is anonymous too: ``csrf_exempt`` opens a view to other sites, but not the
     user's account. This middleware refuses no request; ``CsrfViewMiddleware`` does. Django's ``logout()`` also revokes
     the cookie's session.
-
-    Works in synchronous and asynchronous stacks.
     """
-
-    sync_capable = True
-    async_capable = True
-
-    #: Reads the cookie. To let in fewer users, derive a class from it, and name that in a subclass of this middleware.
-    authentication_class = CookieJWTAuthentication
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:

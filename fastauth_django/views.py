@@ -473,13 +473,15 @@ class MeView(AccountView):
         optional = serializers.BooleanField(default=False)
 
     def handle_exception(self, exc: Exception) -> Response:
-        query = self.Query(data=self.request.query_params.dict())
-        is_optional = query.is_valid() and query.validated_data["optional"]
-        has_none = tells_of_no_session(self.request) and not was_skipped(self.request)
-        reads = self.request.method in {"GET", "HEAD"}
-        if reads and is_optional and has_none and isinstance(exc, NotAuthenticated):
+        is_nobody = isinstance(exc, NotAuthenticated) and self._is_optional()
+        if is_nobody and tells_of_no_session(self.request) and not was_skipped(self.request):
             return Response(status=status.HTTP_204_NO_CONTENT)
         return super().handle_exception(exc)
+
+    def _is_optional(self) -> bool:
+        query = self.Query(data=self.request.query_params.dict())
+        reads = self.request.method in {"GET", "HEAD"}
+        return bool(reads and query.is_valid() and query.validated_data["optional"])
 
     def get(self, request: Request, *args: object, **prefix: object) -> Response:
         return Response(self.describe(self.user))

@@ -16,7 +16,7 @@ from ..middleware import AuthCookieMiddleware
 from ..views import ChangePasswordView, LoginView, RegisterView
 from . import messages, project
 
-OURS = "fastauth_django.contrib.allauth"
+OURS = {f"fastauth_django.contrib.allauth.{name}" for name in ("AccountAdapter", "AllauthMiddleware", "TokenStrategy")}
 ACCOUNT_MIDDLEWARE = "allauth.account.middleware.AccountMiddleware"
 #: What contrib.allauth was run with. It leans on ways of allauth that its documentation does not promise.
 RUN_WITH = "65.22"
@@ -69,7 +69,7 @@ def _strategy_setting() -> list[str]:
 def _is_ours(path: object) -> bool:
     """Whether a dotted path names a class of contrib.allauth, or one derived from it."""
     named = project.imported(path)
-    return isinstance(named, type) and any(each.__module__ == OURS for each in named.__mro__)
+    return isinstance(named, type) and project.is_made_of(named, OURS)
 
 
 def _order_faults(ours: int) -> Iterator[checks.CheckMessage]:

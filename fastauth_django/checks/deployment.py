@@ -41,9 +41,7 @@ def _migration_faults() -> Iterator[checks.CheckMessage]:
 def _signs_in_beside(view: type) -> bool:
     if issubclass(view, (TokenVerifyView, TokenBlacklistView)):
         return False
-    return issubclass(view, (TokenViewBase, ObtainAuthToken)) or not PEERS_VIEWS.isdisjoint(
-        map(project.name_of, view.__mro__)
-    )
+    return issubclass(view, (TokenViewBase, ObtainAuthToken)) or project.is_made_of(view, PEERS_VIEWS)
 
 
 def _unchecked_suffixes() -> Iterator[checks.CheckMessage]:

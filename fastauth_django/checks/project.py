@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import unwrap
@@ -49,6 +49,21 @@ class Route:
 
 def routes() -> list[Route] | None:
     """Every URL of a view class, or None if no URLconf can be loaded, which Django itself reports."""
+    found = _everything()
+    return None if found is None else [route for place, callback in found for route in _routes_to(callback, place)]
+
+
+def callbacks() -> list[Any]:
+    """What answers at each URL, be it a class, a function or a method; nothing if no URLconf can be loaded."""
+    return [callback for _place, callback in _everything() or []]
+
+
+def script_name() -> str:
+    """What a proxy takes off the URLs before they reach the URLconf."""
+    return (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/")
+
+
+def _everything() -> list[tuple[Place, Any]] | None:
     if not getattr(django_settings, "ROOT_URLCONF", None):
         return None
     start = f"{script_name()}/"
@@ -58,34 +73,21 @@ def routes() -> list[Route] | None:
         return None
 
 
-def callbacks() -> list[Any]:
-    """What answers at each URL, be it a class, a function or a method; nothing if no URLconf can be loaded."""
-    return [] if routes() is None else [*_callbacks(get_resolver().url_patterns)]
-
-
-def _callbacks(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[Any]:
-    for entry in patterns:
-        if isinstance(entry, URLResolver):
-            yield from _callbacks(entry.url_patterns)
-        else:
-            yield entry.callback
-
-
-def script_name() -> str:
-    """What a proxy takes off the URLs before they reach the URLconf."""
-    return (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/")
-
-
-def _walk(patterns: Iterable[URLPattern | URLResolver], above: Place) -> Iterator[Route]:
+def _walk(patterns: Iterable[URLPattern | URLResolver], above: Place) -> Iterator[tuple[Place, Any]]:
     for entry in patterns:
         if isinstance(entry, URLResolver):
             yield from _walk(entry.url_patterns, above.below(entry.pattern))
         else:
-            callback = _undecorated(entry.callback)
-            view = view_of(callback)
-            if view is not None:
-                initkwargs = getattr(callback, "initkwargs", None) or getattr(callback, "view_initkwargs", {})
-                yield Route(above.below(entry.pattern), view, initkwargs, getattr(callback, "actions", None) or {})
+            yield above.below(entry.pattern), entry.callback
+
+
+def _routes_to(callback: Any, place: Place) -> Iterator[Route]:
+    """The route to ``callback``, if it is a view class."""
+    callback = _undecorated(callback)
+    view = _view_class(callback)
+    if view is not None:
+        initkwargs = getattr(callback, "initkwargs", None) or getattr(callback, "view_initkwargs", {})
+        yield Route(place, view, initkwargs, getattr(callback, "actions", None) or {})
 
 
 def _undecorated(callback: Any) -> Any:
@@ -206,6 +208,11 @@ def name_of(each: Any) -> str:
     """The name of a function, of a class, or of the function that REST framework's ``api_view`` made it of."""
     nested, _dot, _name = each.__qualname__.rpartition(".")
     return ".".join(filter(None, [each.__module__, nested, each.__name__]))
+
+
+def is_made_of(each: type, names: Collection[str]) -> bool:
+    """Whether ``each`` is a class of one of these names, or derived from it. Its package need not be installed."""
+    return any(name_of(base) in names for base in each.__mro__)
 
 
 def names_of(classes: Iterable[type]) -> str:

@@ -10,9 +10,9 @@ from django.conf import settings as django_settings
 from django.core import checks
 from django.utils.module_loading import import_string
 
-from . import messages
+from . import messages, project
 
-OURS = ("fastauth_django.contrib.channels", "AuthSocketMiddleware")
+OURS = {"fastauth_django.contrib.channels.AuthSocketMiddleware"}
 
 
 def faults() -> Iterator[checks.CheckMessage]:
@@ -25,7 +25,7 @@ def faults() -> Iterator[checks.CheckMessage]:
     for layer in _layers(getattr(import_string(path), "application_mapping", {}).get("websocket")):
         if isinstance(layer, AuthMiddleware):
             theirs = layer
-        elif any((base.__module__, base.__name__) == OURS for base in type(layer).__mro__):
+        elif project.is_made_of(type(layer), OURS):
             theirs = None
     if theirs is not None:
         yield messages.SOCKETS_OF_DJANGO_SESSION(application=path, theirs=type(theirs).__name__)

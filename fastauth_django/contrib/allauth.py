@@ -7,7 +7,7 @@ cookie names it, and it does not say who is signed in: our token does.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from functools import cache
 from importlib import import_module
 from json import loads
@@ -18,7 +18,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.signals import password_changed, password_reset, password_set
 from allauth.core import context
 from allauth.headless.tokens.strategies.base import AbstractTokenStrategy
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -41,6 +41,7 @@ from ..caching import forbid_storing
 from ..conf import Delivery, conf
 from ..delivery import sign_in, sign_out, update_session_auth_hash
 from ..exceptions import code_of
+from ..middleware import AuthenticatingMiddleware
 from ..models import AuthSession
 from ..signals import session_revoked
 from ..tokens import AccessToken, TokenPair
@@ -278,23 +279,12 @@ def _answering(request: HttpRequest) -> tuple[bool, str | None]:
 # --- What a project names in its settings ----------------------------------------------------------------------------
 
 
-class AllauthMiddleware:
+class AllauthMiddleware(AuthenticatingMiddleware):
     """Brings what allauth's views did to the client. Put it last in ``MIDDLEWARE``: no answer may pass it by.
 
-    Works in synchronous and asynchronous stacks. It resolves each URL, because it acts before Django's CSRF check does.
+    It resolves each URL, because it acts before Django's CSRF check does. ``authentication_class`` reads the header of
+    an app.
     """
-
-    sync_capable = True
-    async_capable = True
-
-    #: Reads the header of an app. To let in fewer users, name a class derived from it in a subclass of this middleware.
-    authentication_class = CookieJWTAuthentication
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
