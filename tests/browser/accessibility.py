@@ -15,9 +15,10 @@ RUN = """async (exclude) => {
 }"""
 
 
-def axe(directory: Path) -> str:
+def axe() -> str:
     """The script, for :func:`findings`."""
-    return (npm.install(AXE, directory) / "node_modules/axe-core/axe.min.js").read_text()
+    with npm.packages(AXE) as modules:
+        return (modules / "axe-core/axe.min.js").read_text()
 
 
 def findings(page: Any, script: str, without: str | None = None) -> list[str]:

@@ -1,6 +1,5 @@
 """Chromium and Firefox behind the same few words: a profile is a cookie jar, a tab shows a page of it."""
 
-import fcntl
 import json
 import shutil
 import subprocess
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.browser.npm import packages
 from tests.missing import is_missing, need
 
 FIREFOX_DRIVER = Path(__file__).parent / "firefox"
@@ -288,14 +288,5 @@ def start_firefox() -> Firefox:
     executable = shutil.which("firefox-esr")
     if executable is None:
         is_missing("Firefox ESR")
-    if shutil.which("node") is None:
-        is_missing("node")
-    with (FIREFOX_DRIVER / "package.json").open() as manifest:
-        fcntl.flock(manifest, fcntl.LOCK_EX)  # tests on another core may be about to install it too
-        if not (FIREFOX_DRIVER / "node_modules/puppeteer-core").is_dir():
-            if shutil.which("npm") is None:
-                is_missing("puppeteer-core, and npm to install it,")
-            install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-            if subprocess.run(install, cwd=FIREFOX_DRIVER, capture_output=True).returncode:
-                is_missing("puppeteer-core, and the network to install it,")
-    return Firefox(executable, FIREFOX_DRIVER)
+    with packages(FIREFOX_DRIVER):
+        return Firefox(executable, FIREFOX_DRIVER)

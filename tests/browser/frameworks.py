@@ -3,23 +3,20 @@
 Each is built in a copy, so that two runs do not meet, with the client as ``npm pack`` makes it.
 """
 
-import fcntl
 import os
 import shutil
 import signal
 import subprocess
-import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from tests.browser import npm
 from tests.browser.servers import ROOT, free_port
-from tests.missing import is_missing
 
 APPS = ROOT / "example_project/frontends"
-CLIENT = ROOT / "fastauth_django/static/fastauth_django"
 PATIENCE = 60  # seconds until an app answers for the first time
 BUILT = [".next", ".svelte-kit", "build"]
 NAMES = {"COOKIE_NAME_ACCESS": "__Host-access_token", "COOKIE_NAME_REFRESH": "__Host-refresh_token"}
@@ -47,10 +44,12 @@ class App:
     def __init__(self, name: str, api: str, directory: Path) -> None:
         self.name, self.api, self.directory = name, api, directory / name
         self.processes: list[subprocess.Popen] = []
-        node_modules = install(APPS / name)
         shutil.copytree(APPS / name, self.directory, ignore=shutil.ignore_patterns("node_modules", *BUILT))
-        shutil.copytree(node_modules, self.directory / "node_modules", symlinks=True, copy_function=link_or_copy)
-        unpack_client(self.directory / "node_modules/fastauth-django-client", directory)
+        own = self.directory / "node_modules"
+        with npm.packages(APPS / name) as modules:
+            shutil.copytree(modules, own, symlinks=True, copy_function=link_or_copy)
+        shutil.rmtree(own / "fastauth-django-client")
+        npm.pack_client(directory).rename(own / "fastauth-django-client")
         self.build_log = self.run(*TOOLS[name].build)
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -99,31 +98,6 @@ class App:
         for process in self.processes:
             os.killpg(process.pid, signal.SIGKILL)  # asked politely, they wait for the browser's idle connections
             process.wait(timeout=20)
-
-
-def install(app: Path) -> Path:
-    """The packages of an app, beside its sources, where they stay for the next run."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        is_missing("node or npm")
-    with (app / "package.json").open() as manifest:
-        fcntl.flock(manifest, fcntl.LOCK_EX)
-        wanted, installed = (app / "package.json").read_text(), app / "node_modules/.installed"
-        if not installed.exists() or installed.read_text() != wanted:
-            command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-            if subprocess.run(command, cwd=app, capture_output=True).returncode:
-                is_missing(f"npm's packages for {app.name}, and the network to install them,")
-            installed.write_text(wanted)
-    return app / "node_modules"
-
-
-def unpack_client(package: Path, directory: Path) -> None:
-    """Put the client there as npm publishes it."""
-    command = ["npm", "pack", "--silent", "--pack-destination", str(directory), str(CLIENT)]
-    name = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    shutil.rmtree(package)
-    with tarfile.open(directory / name) as packed:
-        packed.extractall(directory, filter="data")
-    (directory / "package").rename(package)
 
 
 def link_or_copy(source: str, target: str) -> None:

@@ -1,10 +1,12 @@
-"""Apps of the example with their npm packages, among them the client as ``npm pack`` makes it."""
+"""npm's packages: of the apps of the example, among them the client as ``npm pack`` makes it, and of the tests' own."""
 
 import fcntl
 import os
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.browser.servers import ROOT
@@ -14,25 +16,33 @@ REACT = ROOT / "example_project/frontends/react"
 CLIENT = ROOT / "fastauth_django/static/fastauth_django"
 
 
-def install(app: Path, directory: Path) -> Path:
-    """Put the packages of ``app`` beside its sources, where they stay for the next run, and today's client."""
+@contextmanager
+def packages(folder: Path) -> Iterator[Path]:
+    """``node_modules`` with what ``package.json`` of ``folder`` names, where it stays for the next run.
+
+    No other process touches it meanwhile: tests on another core may be about to install the same.
+    """
     if shutil.which("node") is None or shutil.which("npm") is None:
         is_missing("node or npm")
-    with (app / "package.json").open() as manifest:
-        fcntl.flock(manifest, fcntl.LOCK_EX)  # tests on another core may be about to install them too
-        wanted, installed = manifest.read(), app / "node_modules/.installed"
+    with (folder / "package.json").open() as manifest:
+        fcntl.flock(manifest, fcntl.LOCK_EX)
+        wanted, installed = manifest.read(), folder / "node_modules/.installed"
         if not installed.exists() or installed.read_text() != wanted:
             command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-            if subprocess.run(command, cwd=app, capture_output=True).returncode:
-                is_missing(f"npm's packages for {app.name}, and the network to install them,")
+            if subprocess.run(command, cwd=folder, capture_output=True).returncode:
+                is_missing(f"npm's packages for {folder.name}, and the network to install them,")
             installed.write_text(wanted)
-        if "fastauth-django-client" not in wanted:
-            return app
-        package, packed = app / "node_modules/fastauth-django-client", pack_client(directory)
-        if contents(package) != contents(packed):
+        yield installed.parent
+
+
+def install(app: Path, directory: Path) -> Path:
+    """Put the packages of ``app`` beside its sources, and where the client is one of them, today's."""
+    with packages(app) as modules:
+        package = modules / "fastauth-django-client"
+        if package.exists() and contents(package) != contents(packed := pack_client(directory)):
             shutil.rmtree(package)
             shutil.copytree(packed, package)
-            shutil.rmtree(app / "node_modules/.vite", ignore_errors=True)  # what Vite made of the client of before
+            shutil.rmtree(modules / ".vite", ignore_errors=True)  # what Vite made of the client of before
     return app
 
 

@@ -18,8 +18,8 @@ DEMONSTRATION = {"DEBUG": "1", "SECRET_KEY": "of a demonstration, and long enoug
 
 
 @pytest.fixture(scope="module")
-def script(tmp_path_factory):
-    return axe(tmp_path_factory.mktemp("axe"))
+def script():
+    return axe()
 
 
 @pytest.fixture(scope="module")

@@ -147,9 +147,9 @@ def test_no_page_is_wider_than_the_screen(site, browser, width):
     assert wide == {}
 
 
-def test_no_page_has_findings(site, browser, tmp_path):
+def test_no_page_has_findings(site, browser):
     """The page of the search too. The list of pages is the same on each, and dark colours are looked at on one."""
-    script = axe(tmp_path)
+    script = axe()
     page = browser.new_page()
     found = {}
     for name in [*pages_of(site), "genindex.html", "search.html"]:

@@ -1,6 +1,5 @@
 """The development servers of front ends as proxies: one origin for the browser, and often another host for Django."""
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -13,8 +12,8 @@ from urllib.request import urlopen
 import pytest
 
 from tests.browser.front_end import FrontEnd
+from tests.browser.npm import packages
 from tests.browser.servers import free_port
-from tests.missing import is_missing
 
 pytestmark = [pytest.mark.browser, pytest.mark.nightly]
 
@@ -41,16 +40,8 @@ SAY_THE_HOST = ["vite-keeps-host", "vite-says-host", "next"]
 @pytest.fixture(scope="module")
 def node():
     """node, and the proxies' packages beside their configuration."""
-    program = shutil.which("node")
-    if program is None:
-        is_missing("node")
-    with (PROXIES / "package.json").open() as manifest:
-        fcntl.flock(manifest, fcntl.LOCK_EX)
-        if not (PROXIES / "node_modules/vite").is_dir():
-            install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-            if shutil.which("npm") is None or subprocess.run(install, cwd=PROXIES, capture_output=True).returncode:
-                is_missing("Vite, Next.js and Nitro, and npm and the network to install them,")
-    return program
+    with packages(PROXIES):
+        return shutil.which("node")
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """A phone app, signed in by example_project/clients/session.ts, and run by node."""
 
-import fcntl
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.browser import npm
 from tests.browser.example_server import ENVIRONMENT
-from tests.missing import is_missing
 
 pytestmark = pytest.mark.slow
 
@@ -20,18 +18,9 @@ PHONE = Path(__file__).with_name("phone")
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     """The module as JavaScript. Its types have been checked."""
-    if shutil.which("node") is None:
-        is_missing("node")
-    with (PHONE / "package.json").open() as manifest:
-        fcntl.flock(manifest, fcntl.LOCK_EX)
-        if not (PHONE / "node_modules/typescript").is_dir():
-            install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-            if shutil.which("npm") is None or subprocess.run(install, cwd=PHONE, capture_output=True).returncode:
-                is_missing("TypeScript, and npm and the network to install it,")
     directory = tmp_path_factory.mktemp("compiled")
-    command = ["node", "node_modules/typescript/bin/tsc", "--project", ".", "--outDir", str(directory)]
-    compiler = subprocess.run(command, cwd=PHONE, capture_output=True, text=True)
-    assert compiler.returncode == 0, compiler.stdout
+    with npm.packages(PHONE):
+        npm.run(PHONE, "node", "node_modules/typescript/bin/tsc", "--project", ".", "--outDir", str(directory))
     return (directory / "session.js").rename(directory / "session.mjs")
 
 
