@@ -5,15 +5,19 @@ import os
 import shutil
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from tests.browser.servers import ROOT
 from tests.missing import is_missing
 
 REACT = ROOT / "example_project/frontends/react"
 CLIENT = ROOT / "fastauth_django/static/fastauth_django"
+PATIENCE = 60  # seconds until Vite answers for the first time
 
 
 @contextmanager
@@ -64,6 +68,29 @@ def run(directory: Path, *command: str, **environment: str) -> str:
     done = subprocess.run(command, cwd=directory, env={**os.environ, **environment}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@contextmanager
+def vite(app: Path, *arguments: str, port: int, **environment: str) -> Iterator[str]:
+    """Vite's own server for ``app``, until it answers no more. Gives its origin."""
+    program = ["node", "node_modules/vite/bin/vite.js", *arguments, "--host", "localhost", "--strictPort"]
+    process = subprocess.Popen(
+        [*program, "--port", str(port)], cwd=app, env={**os.environ, **environment}, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with urlopen(f"http://localhost:{port}/"):
+                    break
+            except URLError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        yield f"http://localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
 
 
 def run_module(app: Path, code: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.npm import run
+from tests.browser.quick_start import open_signed_out, quick_start
 from tests.documentation.pages import page
-from tests.documentation.playing import QUICK_HASHER, after_quick_start
 
 pytestmark = pytest.mark.browser
 
@@ -26,11 +26,6 @@ urlpatterns += [
     path("worker.js", lambda request: HttpResponse(WORKER, content_type="text/javascript")),
 ]
 """
-SIGN_UP = """async () => {
-    const body = JSON.stringify({username: "ada", email: "ada@example.com", password: "correct horse battery"});
-    await fetch("/auth/register", {method: "POST", headers: {"Content-Type": "application/json"}, body});
-    return (await fetch("/auth/logout", {method: "POST"})).status;
-}"""
 #: Runs a module, and says what it has answered and what the title was over time.
 RUN = """(code) => new Promise((resolve, reject) => {
     const titles = [];
@@ -46,20 +41,13 @@ RUN = """(code) => new Promise((resolve, reject) => {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    project = after_quick_start(tmp_path_factory.mktemp("documentation") / "mysite")
-    project.append(project.settings, QUICK_HASHER)
-    project.append(project.urls, PATHS)
-    project.runserver()
-    yield project
-    project.stop()
+    with quick_start(tmp_path_factory.mktemp("documentation"), PATHS) as project:
+        yield project
 
 
 @pytest.fixture
 def tab(profile, project):
-    """A page of the project, in a browser whose owner has an account and is signed out."""
-    tab = profile.open(f"http://127.0.0.1:{project.port}/admin/login/")
-    assert tab.run(SIGN_UP) == 200
-    return tab
+    return open_signed_out(profile, project)
 
 
 def test_page_signs_in(tab):

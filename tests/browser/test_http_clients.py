@@ -1,26 +1,20 @@
 """Front ends on axios, ky and a generated client (example_project/frontends), built and served by their own tools."""
 
 import json
-import os
-import subprocess
 import sys
-import time
-from contextlib import contextmanager
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.browser.example import Example, expect
 from tests.browser.example_server import ENVIRONMENT
-from tests.browser.npm import install, run
+from tests.browser.npm import install, run, vite
 from tests.browser.servers import ROOT, free_port
 from tests.factories import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.nightly]
 
 FRONT_ENDS = ROOT / "example_project/frontends"
-PATIENCE = 60  # seconds until Vite answers for the first time
 #: The page of each front end, and how many refreshes two tabs at once may make.
 PAGES = {
     "axios": ("axios", "/", 2),
@@ -46,7 +40,7 @@ def address(kind, server, tmp_path_factory):
     """The page, built, and served by Vite in front of the API."""
     name, path, _refreshes = PAGES[kind]
     build(name, tmp_path_factory.mktemp("client"))
-    with preview(FRONT_ENDS / name, server.origin("localhost")) as origin:
+    with vite(FRONT_ENDS / name, "preview", port=free_port(), DJANGO=server.origin("localhost")) as origin:
         yield origin + path
 
 
@@ -57,29 +51,6 @@ def build(name, directory):
         run(app, sys.executable, manage, "spectacular", "--file", "schema.yaml", **ENVIRONMENT)
         run(app, "npm", "run", "schema")
     run(app, "npm", "run", "build")
-
-
-@contextmanager
-def preview(app, api):
-    port = free_port()
-    vite = ["node", "node_modules/vite/bin/vite.js", "preview", "--host", "localhost", "--strictPort", "--port"]
-    process = subprocess.Popen(
-        [*vite, str(port)], cwd=app, env={**os.environ, "DJANGO": api}, stdout=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                with urlopen(f"http://localhost:{port}/"):
-                    break
-            except URLError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        yield f"http://localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @pytest.fixture
@@ -226,20 +197,17 @@ def test_signing_out_in_one_tab_shows_in_the_other_at_its_next_request(page, ope
     expect_signed_out(other)
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_server_that_is_busy_signs_nobody_out(page, profile, status):
-    page.route("**/auth/refresh", lambda route: route.fulfill(status=status, body="{}"))
-    profile.forget("access_token")
-    add_notes(page, "not now")
-    expect(page.get_by_role("alert")).not_to_be_empty()
-    expect_signed_in(page)
-    page.unroute_all()
-    add_notes(page, "but now")
-    expect(page.get_by_text("but now")).to_be_visible()
-
-
-def test_without_a_network_nobody_is_signed_out(page, profile):
-    page.route("**/auth/refresh", lambda route: route.abort())
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda route: route.fulfill(status=429, body="{}"),
+        lambda route: route.fulfill(status=503, body="{}"),
+        lambda route: route.abort(),
+    ],
+    ids=["429", "503", "no network"],
+)
+def test_a_refresh_that_cannot_be_answered_now_signs_nobody_out(page, profile, answer):
+    page.route("**/auth/refresh", answer)
     profile.forget("access_token")
     add_notes(page, "not now")
     expect(page.get_by_role("alert")).not_to_be_empty()

@@ -1,25 +1,16 @@
 """The React app of the example (docs/front-ends/react.md): built and served by its own tools, with the client as npm
 packs it, across origins and through Vite's one-line proxy."""
 
-import os
 import re
-import shutil
-import subprocess
-import time
-from contextlib import contextmanager
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
 from tests.browser.example import Example, expect
-from tests.browser.npm import run
+from tests.browser.npm import run, vite
 from tests.browser.servers import free_port
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.browser
-
-PATIENCE = 30  # seconds until Vite answers for the first time
 
 #: Requests of the app's own client, which Vite serves as the one module that the app itself imports. Each has another
 #: address, because Chromium's cache lets one request at a time through for one address.
@@ -42,32 +33,9 @@ def site(request, react_app, servers, tmp_path_factory):
         environment["CORS_ORIGINS"] = page
     server = example.start(None, **environment)
     api = server.origin("localhost")
-    with serve(react_app, port, {"proxy": {"DJANGO": api}, "cross-origin": {"VITE_API": api}}[request.param]):
+    with vite(react_app, port=port, **{"proxy": {"DJANGO": api}, "cross-origin": {"VITE_API": api}}[request.param]):
         yield page, server
     servers.stop(server)
-
-
-@contextmanager
-def serve(app, port, environment):
-    """Vite's development server."""
-    vite = [shutil.which("node"), "node_modules/vite/bin/vite.js", "--host", "localhost", "--strictPort", "--port"]
-    process = subprocess.Popen(
-        [*vite, str(port)], cwd=app, env={**os.environ, **environment}, stdout=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                with urlopen(f"http://localhost:{port}/"):
-                    break
-            except URLError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @pytest.fixture

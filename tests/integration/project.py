@@ -16,6 +16,7 @@ from pathlib import Path
 from django.core.management import call_command
 
 from tests.browser.servers import ROOT, Server
+from tests.documentation.pages import page as page_of
 
 STEP = re.compile(
     r"(?P<how>[Aa]t\s+the\s+end\s+of|[Ii]n)\s+`(?P<file>[\w./-]+)`:\n+```\w+\n(?P<code>.*?)^```", re.M | re.S
@@ -80,6 +81,13 @@ class Project:
 
     def read(self, file: str) -> str:
         return (self.directory / file).read_text()
+
+    def carry_out(self, page: str, section: str) -> "Project":
+        """Run the commands that a section of a page shows, in the project's folder."""
+        for block in page_of(f"docs/{page}").take("console", under=section):
+            for command in block.commands:
+                subprocess.run(["bash", "-euc", command], cwd=self.directory, check=True)
+        return self
 
     @property
     def settings_file(self) -> str:

@@ -148,17 +148,10 @@ def move(make_site):
                 code = code.replace(line, "")
             project.write(file, code, append=False)
         project.follow(PAGE, "Steps", *sections)
-        run(project, "Steps")
+        project.carry_out(PAGE, "Steps")
         return project.take_tables_of(server)
 
     return move
-
-
-def run(project, section):
-    """Run the commands of a section in the project's folder."""
-    for block in page(f"docs/{PAGE}").take("console", under=section):
-        for command in block.commands:
-            subprocess.run(["bash", "-euc", command], cwd=project.directory, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +313,7 @@ def test_a_password_reset_by_mail_stays_and_ends_her_sessions(moved, after, visi
 
 def test_each_mention_of_the_class_that_the_line_changes_exists(make_site):
     project = make_site()  # Whoever follows the page may run the line before or after the settings are changed.
-    run(project, "Steps")
+    project.carry_out(PAGE, "Steps")
 
     assert "fastauth_django.authentication.CookieJWTAuthentication" in project.read(project.settings_file)
     assert "dj_rest_auth.jwt_auth" not in project.read(project.settings_file)
@@ -330,7 +323,7 @@ def test_tests_of_the_project_pass_before_and_after(make_site, moved):
     need("dj_rest_auth")
     make_site().manage("test", "people")
 
-    run(moved, "Your tests")
+    moved.carry_out(PAGE, "Your tests")
     project = moved.configure('FASTAUTH["ACCEPT_TOKENS_WITHOUT_SESSION"] = False')
 
     tests = (project.directory / "people/tests.py").read_text()

@@ -223,9 +223,7 @@ console.log(JSON.stringify([user.username, [...jar.keys()].sort()]));
 def test_tests_of_the_project_pass_before_and_after(moved):
     moved.manage("test", "mysite")
 
-    for block in page(f"docs/{PAGE}").take("console", under="Your tests"):
-        for command in block.commands:
-            subprocess.run(["bash", "-euc", command], cwd=moved.directory, check=True)
+    moved.carry_out(PAGE, "Your tests")
     moved.configure('REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"].pop()')
 
     assert "force_login" not in (moved.directory / "mysite/tests.py").read_text()

@@ -11,7 +11,6 @@ import pytest
 from fastauth_django import signals
 from fastauth_django.conf import Settings
 from tests.browser.servers import ROOT
-from tests.documentation.pages import page
 from tests.integration.project import setting_names, table
 from tests.integration.visitor import Visitor
 from tests.missing import need
@@ -297,9 +296,7 @@ def test_view_of_the_project_knows_her(ada):
 
 @pytest.mark.usefixtures("after")
 def test_tests_of_the_project_pass_after_the_line(moved):
-    [block] = page(f"docs/{PAGE}").take("console", under="Your tests")
-    for command in block.commands:
-        subprocess.run(["bash", "-euc", command], cwd=moved.directory, check=True)
+    moved.carry_out(PAGE, "Your tests")
 
     assert "force_login" not in (moved.directory / "notes/tests.py").read_text()
     moved.manage("test", "notes")

@@ -94,13 +94,6 @@ def make_site(make_project):
     return make_site
 
 
-def run(project, section, number=0):
-    """Run a command of the page in the project's folder."""
-    block = page(f"docs/{PAGE}").take("console", under=section)[number]
-    for command in block.commands:
-        subprocess.run(["bash", "-euc", command], cwd=project.directory, check=True)
-
-
 @pytest.fixture(scope="module")
 def before(make_site, serve):
     return serve(make_site(), "migrate", users={"ada": PASSWORD})
@@ -109,7 +102,7 @@ def before(make_site, serve):
 @pytest.fixture(scope="module")
 def moved(make_site, before):
     project = make_site().take_tables_of(before).follow(PAGE, "Steps")
-    run(project, "Steps")
+    project.carry_out(PAGE, "Steps")
     return project
 
 
@@ -210,7 +203,7 @@ console.log(JSON.stringify({{ statuses, left, kept: kept.size }}));
 
 def test_each_mention_of_the_class_that_the_line_changes_exists(make_site):
     project = make_site()  # Whoever follows the page may run the line before or after the settings are changed.
-    run(project, "Steps")
+    project.carry_out(PAGE, "Steps")
 
     assert "fastauth_django.authentication.CookieJWTAuthentication" in project.read(project.settings_file)
     assert "simplejwt.authentication" not in project.read(project.settings_file)
@@ -219,7 +212,7 @@ def test_each_mention_of_the_class_that_the_line_changes_exists(make_site):
 def test_tests_of_the_project_pass_before_and_after(moved):
     moved.manage("test")
 
-    run(moved, "Your tests")
+    moved.carry_out(PAGE, "Your tests")
     moved.configure('FASTAUTH["ACCEPT_TOKENS_WITHOUT_SESSION"] = False')
 
     assert "for_user" not in (moved.directory / "people/tests.py").read_text()
@@ -230,7 +223,7 @@ def test_check_says_what_is_to_be_done_and_what_can_go(make_site):
     project = make_site().follow(PAGE, "Steps")
 
     assert "W050" in project.manage("check")
-    run(project, "Steps")
+    project.carry_out(PAGE, "Steps")
     assert "no issues" in project.manage("check")
     assert {"W052", "W053"} <= set(re.findall(r"fastauth_django\.(\w+)", project.manage("check", "--deploy")))
 

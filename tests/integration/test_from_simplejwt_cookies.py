@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import subprocess
 
 import pytest
 
@@ -122,17 +121,10 @@ def move(make_site):
             else:
                 (project.directory / file).unlink()
         project.follow(PAGE, "Steps")
-        run(project, "Steps")
+        project.carry_out(PAGE, "Steps")
         return project.take_tables_of(server)
 
     return move
-
-
-def run(project, section):
-    """Run the commands of a section in the project's folder."""
-    for block in page(f"docs/{PAGE}").take("console", under=section):
-        for command in block.commands:
-            subprocess.run(["bash", "-euc", command], cwd=project.directory, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +216,7 @@ def test_strangers_cannot_sign_up_unless_the_project_says_so(after, visit):
 def test_tests_of_the_project_pass_before_and_after(make_site, moved):
     make_site().manage("test", "people")
 
-    run(moved, "Your tests")
+    moved.carry_out(PAGE, "Your tests")
     moved.configure('FASTAUTH["ACCEPT_TOKENS_WITHOUT_SESSION"] = False')
 
     assert "for_user" not in (moved.directory / "people/tests.py").read_text()
