@@ -61,27 +61,27 @@ def _user_model_faults() -> Iterator[checks.CheckMessage]:
     missing = [name for name in USER_ATTRIBUTES if not hasattr(user_model, name)]
     backends = [project.imported(path) for path in django_settings.AUTHENTICATION_BACKENDS]
     looks_up = any(getattr(each, "authenticate", None) is ModelBackend.authenticate for each in backends)
-    if looks_up and not _takes(getattr(user_model._default_manager, "get_by_natural_key", None), "name"):
+    if looks_up and _call_fault(getattr(user_model._default_manager, "get_by_natural_key", None), "name"):
         missing.append("get_by_natural_key(name) in its default manager")
     if missing:
         yield messages.BROKEN_USER_MODEL(model=user_model._meta.label, missing=" and no ".join(missing))
     authenticates = [getattr(each(), "authenticate", None) for each in backends if isinstance(each, type)]
     credentials = {getattr(user_model, "USERNAME_FIELD", "username"): "name", "password": "password"}
-    if authenticates and not any(_takes(each, HttpRequest(), **credentials) for each in authenticates):
+    if authenticates and all(_call_fault(each, HttpRequest(), **credentials) for each in authenticates):
         yield messages.NO_BACKEND(field=user_model.USERNAME_FIELD)
     if router.db_for_write(user_model) != router.db_for_write(AuthSession):
         yield messages.TWO_DATABASES(model=user_model._meta.label)
 
 
-def _takes(function: Any, *arguments: object, **keywords: object) -> bool:
-    """Whether ``function`` can be called so. One whose signature nobody can read can."""
+def _call_fault(function: Any, *arguments: object, **keywords: object) -> str | None:
+    """Why ``function`` cannot be called so, or None if it can, as far as anybody can tell."""
     try:
         signature(function).bind(*arguments, **keywords)
-    except TypeError:
-        return False
-    except ValueError:  # A function written in C.
-        return True
-    return True
+    except TypeError as error:
+        return str(error)
+    except ValueError:
+        return None  # A function written in C may have no signature to look at.
+    return None
 
 
 def _serializer_faults() -> Iterator[checks.CheckMessage]:
@@ -128,10 +128,9 @@ def _sign_up_faults() -> Iterator[checks.CheckMessage]:
     fields = RegisterSerializer.Meta.fields
     create_user = getattr(model._default_manager, "create_user", None)
     if create_user is not None:
-        try:
-            signature(create_user).bind(**dict.fromkeys(taken_by_manager(fields)))
-        except TypeError as error:
-            yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault=f"cannot be called: {error}")
+        call_fault = _call_fault(create_user, **dict.fromkeys(taken_by_manager(fields)))
+        if call_fault is not None:
+            yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault=f"cannot be called: {call_fault}")
         if iscoroutinefunction(create_user):
             yield messages.SIGN_UP_BREAKS(model=model._meta.label, fault="is a coroutine function")
         # Django's own gives all three to the model.
@@ -165,12 +164,8 @@ def _claims_fault(claims: object) -> str | None:
         return "is not a function"
     if iscoroutinefunction(claims):
         return "is a coroutine function, which this app cannot await"
-    try:
-        signature(claims).bind("user", {})
-    except TypeError:
+    if _call_fault(claims, "user", {}) is not None:
         return "does not take the two arguments (user, claims)"
-    except ValueError:
-        return None  # A function written in C may have no signature to look at.
     return None
 
 
