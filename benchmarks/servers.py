@@ -234,15 +234,16 @@ def main() -> None:
     database = {**DurablePostgreSQL.settings(), "NAME": "postgres", "CONN_MAX_AGE": 0}
     # What Django's documentation recommends under ASGI, where each request is a thread; the same for all.
     database["OPTIONS"] = {"pool": {"min_size": 1, "max_size": DEVICES}}
-    pairs = enumerate(product(options.servers, PROJECTS))
-    sites = [Site(f"site{place}", server, CONTENDERS[name](), database) for place, (server, name) in pairs]
+    sites: list[Site] = []
     with ExitStack() as stack:
         for name in PROJECTS:
             prepared = {**os.environ, "BENCHMARK_CONTENDER": name, "BENCHMARK_DATABASE": json.dumps(database)}
             subprocess.run([sys.executable, "-m", APPLICATION], env=prepared, cwd=ROOT, check=True)
-        for site in sites:
+        for place, (server, name) in enumerate(product(options.servers, PROJECTS)):
+            site = Site(f"site{place}", server, CONTENDERS[name](), database)
             stack.callback(site.stop)
             site.start()
+            sites.append(site)
         nginx = Nginx(sites)
         stack.callback(nginx.stop)
         nginx.install()
