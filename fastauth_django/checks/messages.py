@@ -295,7 +295,7 @@ SHORT_KEY = Message(
     "E011",
     "{key} signs or verifies tokens and has {length} bytes, but {algorithm} needs at least {needed} (RFC 7518, section "
     "3.2): whoever guesses it can act as any user.",
-    "Use a longer SECRET_KEY, or set SIMPLE_JWT['SIGNING_KEY'] to a longer key.",
+    "Use a longer key there. The app refuses tokens that the old one signed, so people sign in once more.",
 )
 UNKNOWN_ALGORITHM = Message(
     "E026",

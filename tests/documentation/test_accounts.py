@@ -82,6 +82,10 @@ def activate(code, password="{PASSWORD}"):
     post("/account/activate", code=code, password=password)
 
 login("ada")
+post("/account/new-code", email="nobody@example.com")
+post("/account/new-code", email="Ada@example.com")
+[_sent, again] = mail.outbox
+code = again.body.removeprefix("Your code: ")
 activate("x" + code)
 activate(code, "the owner's click on a stranger's code")
 activate(code)
@@ -89,11 +93,14 @@ answers.append([client.get("/auth/me").status_code, {{}}])
 activate(code)
 User.objects.update(is_active=False)
 activate(code)
+post("/account/new-code", email="ada@example.com")
+answers.append([len(mail.outbox), {{}}])
 login("ada")
 """,
     )
 
-    assert statuses(answers) == [201, 401, 400, 400, 200, 200, 400, 400, 401]
+    assert statuses(answers) == [201, 401, 200, 200, 400, 400, 200, 200, 400, 400, 200, 2, 401]
+    assert answers[2] == answers[3]
     assert "user" in answers[0][1]
     assert "expires_in" not in answers[0][1]
 

@@ -78,6 +78,22 @@ class ReportTests(TestCase):
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {RefreshToken.for_user(ada).access_token}")
         self.assertEqual(client.get("/reports").json(), {"user": "ada"})
 """
+OWN_CLASS = """
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+
+class OwnAuthentication(JWTAuthentication):
+    pass
+"""
+WITH_A_COOKIE = """
+from django.contrib.auth import get_user_model
+from fastauth_django.test import force_sign_in
+from rest_framework.test import APIClient
+
+client = APIClient(HTTP_HOST="localhost")
+force_sign_in(client, get_user_model().objects.create_user("eve"))
+print(client.get("/private").json())
+"""
 FOREIGN = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
 
 
@@ -168,6 +184,22 @@ def test_signing_out_ends_the_session_that_the_token_became(pair, ada):
     assert ada.get("/private", cookies=kept).status_code == 401
 
 
+def test_a_token_that_was_exchanged_is_on_the_blacklist(make_site, serve, visit):
+    project = make_site().follow(PAGE, "Steps").carry_out(PAGE, "Steps")
+    [line] = re.findall(r"`([^`]+ = token\.blacklist\(\))`", text_of(PAGE, "Steps"))
+    code = re.sub(r"\w+ = cache\.add.+", line, project.read("mysite/exchange.py"))
+    project.write("mysite/exchange.py", code, append=False)
+    project.configure('INSTALLED_APPS += ["rest_framework_simplejwt.token_blacklist"]')
+    server = serve(project, "migrate", users={"ada": PASSWORD})
+    ada = visit(server)
+    refresh = ada.sign_in("/api/token/", username="ada", password=PASSWORD).json()["refresh"]
+
+    statuses = [visit(server).post("/auth/exchange", json={"refresh": refresh}).status_code for _time in range(2)]
+
+    assert statuses == [200, 400]
+    assert ada.post("/api/token/refresh/", json={"refresh": refresh}).status_code == 401
+
+
 def test_page_gives_its_token_back(pair, after, tmp_path):
     """The front end's code, in node, with a storage like the browser's."""
     [script] = page(f"docs/{PAGE}").take("js", under="The front end")
@@ -207,6 +239,17 @@ def test_each_mention_of_the_class_that_the_line_changes_exists(make_site):
 
     assert "fastauth_django.authentication.CookieJWTAuthentication" in project.read(project.settings_file)
     assert "simplejwt.authentication" not in project.read(project.settings_file)
+
+
+def test_a_class_of_the_projects_own_in_the_list_becomes_one_of_ours(make_site, before):
+    project = make_site().write("people/authentication.py", OWN_CLASS).follow(PAGE, "Steps")
+    project.configure('REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["people.authentication.OwnAuthentication"]')
+
+    project.carry_out(PAGE, "Steps")
+
+    assert "no issues" in project.manage("check")
+    project.take_tables_of(before).manage("migrate")
+    assert "{'user': 'eve'}" in project.manage("shell", "-c", WITH_A_COOKIE)
 
 
 def test_tests_of_the_project_pass_before_and_after(moved):
