@@ -9,8 +9,9 @@ from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.models import Session
 
 from fastauth_django.models import AuthSession
-from tests.allauth.clients import App, FrontEnd, last_mail
+from tests.allauth.clients import App, FrontEnd, last_mail, totp
 from tests.allauth.conftest import EMAIL
+from tests.allauth.test_flows import answer_password
 from tests.factories import PASSWORD
 
 STORES = "django.contrib.sessions.backends"
@@ -146,6 +147,16 @@ def test_no_session_of_djangos_opens_the_api_for_apps(app, user):
     app.http.cookies = front_end.http.cookies
     assert app.http.get("/_allauth/app/v1/auth/session").status_code == 401
     assert app.http.get("/_allauth/app/v1/account/email").status_code == 401
+
+
+def test_browser_that_is_trusted_vouches_for_no_app(app, front_end, user, secret):
+    """A script on a page could call the API for apps, and would be given a pair that it can read."""
+    answer_password(front_end)
+    front_end.call("POST", "auth/2fa/authenticate", {"code": totp(secret)})
+    front_end.call("POST", "auth/2fa/trust", {"trust": True})
+    app.http.cookies["mfa_trusted"] = front_end.jar["mfa_trusted"]
+
+    answer_password(app)
 
 
 def test_session_token_of_the_way_is_worth_nothing_after_the_sign_in(app, user):
