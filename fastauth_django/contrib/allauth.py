@@ -328,6 +328,15 @@ class AllauthMiddleware(AuthenticatingMiddleware):
         response: HttpResponseBase = refusal or await self.get_response(request)
         return await sync_to_async(passage.leave)(response) if passage.is_open else response
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Tell an app that another request of its own has just ended the way to the sign-in. A browser Django tells."""
+        passage = _passage_of(request)
+        if passage.client != "app" or not isinstance(exception, UpdateError):
+            return None
+        response = UnauthorizedResponse(request, status=410)
+        cast("Any", request).session = passage.django_session  # The other is gone, and nobody is to save it.
+        return cast("HttpResponse", response)
+
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types.
     """``ACCOUNT_ADAPTER``: the sign-in and sign-out of allauth's own views, for both clients. Derive yours from it."""

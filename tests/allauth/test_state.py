@@ -4,6 +4,7 @@ from importlib import import_module
 from unittest import mock
 
 import pytest
+from allauth.account.signals import login_code_rejected
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.models import Session
@@ -169,6 +170,22 @@ def test_session_token_of_the_way_is_worth_nothing_after_the_sign_in(app, user):
     thief.session_token = token
 
     assert thief.call("GET", "auth/session").status_code == 410
+
+
+def test_app_that_ends_the_way_in_two_requests_at_once_is_told(app, user):
+    app.call("POST", "auth/code/request", {"email": EMAIL})
+
+    def end(**kwargs):
+        Session.objects.all().delete()
+
+    login_code_rejected.connect(end)
+    try:
+        response = app.call("POST", "auth/code/confirm", {"code": "WRONG1"})
+    finally:
+        login_code_rejected.disconnect(end)
+
+    assert response.status_code == 410
+    assert not Session.objects.exists()
 
 
 def test_session_id_of_the_way_is_worth_nothing_after_the_sign_in(front_end, user):
