@@ -270,7 +270,7 @@ def refuse(user):
 
 
 @pytest.mark.parametrize("why", ["not active", "the project's rule"])
-def test_whom_simplejwt_refuses_allauth_refuses_too(visitor, user, settings, why):
+def test_whom_simplejwt_refuses_allauth_refuses_before_it_asks_for_more(visitor, user, secret, settings, why):
     if why == "not active":
         user.is_active = False
         user.save()
@@ -280,6 +280,7 @@ def test_whom_simplejwt_refuses_allauth_refuses_too(visitor, user, settings, why
     response = visitor.call("POST", "auth/login", CREDENTIALS)
 
     assert response.status_code in {400, 401}
+    assert b"mfa_authenticate" not in response.content
     assert visitor.me() is None
     assert not AuthSession.objects.exists()
 
