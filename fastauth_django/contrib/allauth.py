@@ -208,6 +208,8 @@ class Passage:
         self._leave_state()
         sign_out(self.request, self.carrier, token_delivery=self.delivery)
         self.request.session.flush()
+        if _is_state(self.request.session):  # An app's. It may sign in again at once, and finds that by its token.
+            self.request.session = import_module(django_settings.SESSION_ENGINE).SessionStore()
         self.request.user = AnonymousUser()
         self._end_new_session()
 
