@@ -510,7 +510,7 @@ ADMIN_WITHOUT_SECOND_FACTOR = Message(
     "allauth.account.decorators.",
 )
 PAGE_WITHOUT_SECOND_FACTOR = Message(
-    "W073",
+    "W074",
     "allauth.mfa is installed, and Django's sign-in page at {urls} asks for a password alone. allauth's API knows "
     "whoever signs in there, and with the password they take the second factor off the account.",
     "Leave the page out (django.contrib.auth.urls and rest_framework.urls bring it along), or have a view of your own "

@@ -1620,13 +1620,13 @@ ALLAUTH = [
         urls(project.REFRESH, secured_admin()),
     ),
     Case(
-        "W073",
+        "W074",
         "the page of the browsable API",
         urls(project.REFRESH, path("api-auth/", include("rest_framework.urls"))),
         urls(project.REFRESH, path("in", type("OwnPage", (auth_views.LoginView,), {}).as_view())),
     ),
     Case(
-        "W073",
+        "W074",
         "Django's own page",
         urls(project.REFRESH, path("in", auth_views.LoginView.as_view())),
         urls(project.REFRESH, path("in", never_cache(auth_views.LoginView.as_view()))),
