@@ -509,6 +509,13 @@ ADMIN_WITHOUT_SECOND_FACTOR = Message(
     "Set admin.site.login = secure_admin_login(admin.site.login), with secure_admin_login from "
     "allauth.account.decorators.",
 )
+PAGE_WITHOUT_SECOND_FACTOR = Message(
+    "W074",
+    "allauth.mfa is installed, and Django's sign-in page at {urls} asks for a password alone. allauth's API knows "
+    "whoever signs in there, and with the password they take the second factor off the account.",
+    "Leave the page out (django.contrib.auth.urls and rest_framework.urls bring it along), or have a view of your own "
+    "ask for the second factor there.",
+)
 ALLAUTH_INCOMPLETE = Message(
     "E068",
     "A part of fastauth_django.contrib.allauth is in use, and {settings} names nothing of it: sign-ins fail, or start "

@@ -28,7 +28,7 @@ REST_FRAMEWORK = {{
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {{"anon": "1000/day"}},
 }}
-SIMPLE_JWT = {{"ALGORITHM": "HS512", "USER_ID_CLAIM": "person"}}
+SIMPLE_JWT = {{"ALGORITHM": "HS512", "USER_ID_CLAIM": "person", "CHECK_REVOKE_TOKEN": True}}
 """
 MODELS = """
 from django.contrib.auth.models import AbstractUser
@@ -112,7 +112,7 @@ def make_site(make_project):
 
 @pytest.fixture(scope="module")
 def before(make_site, serve):
-    return serve(make_site(), "migrate", users={"ada": PASSWORD})
+    return serve(make_site(), "migrate", users={"ada": PASSWORD, "bob": PASSWORD})
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +170,20 @@ def test_anything_else_is_exchanged_for_nothing(ada, body):
 
 def test_an_access_token_is_exchanged_for_nothing(pair, ada):
     assert ada.post("/auth/exchange", json={"refresh": pair["access"]}).status_code == 400
+
+
+def test_a_new_password_ends_a_token_that_nobody_has_exchanged(before, after, visit):
+    """Where SIMPLE_JWT has CHECK_REVOKE_TOKEN, as simplejwt's own class."""
+    old = visit(before).sign_in("/api/token/", username="bob", password=PASSWORD).json()
+    bob = visit(after)
+    bob.sign_in(username="bob", password=PASSWORD)
+    body = {"current_password": PASSWORD, "new_password": "battery horse correct 7"}
+    assert bob.post("/auth/account/change-password", json=body).status_code == 200
+
+    answer = visit(after).post("/auth/exchange", json={"refresh": old["refresh"]})
+
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (400, False)
+    assert visit(after).get("/private", headers=bearer(old)).status_code == 401
 
 
 def test_a_page_of_another_site_exchanges_nothing(pair, ada):
