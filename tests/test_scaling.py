@@ -24,7 +24,7 @@ from benchmarks.scale.servers import missing  # noqa: E402
 pytestmark = pytest.mark.slow
 
 SCALING = page("docs/scaling.md")
-[SETTINGS] = SCALING.take("python")
+[SETTINGS] = SCALING.take("python", under="Settings")
 PLANS = SCALING.take("text")
 COMMANDS = SCALING.take("console")
 PEOPLE = 20
