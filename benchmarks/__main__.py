@@ -73,8 +73,9 @@ def run(kinds: list[str], operations: list[str], rounds: int, refreshes: int) ->
         say(report.DATABASES[kind])
         try:
             with database(kind) as settings:
-                options = {"rounds": rounds, "refreshes": refreshes, "say": say, "prepared": prepared(settings)}
-                measured[kind] = measure(settings, operations, **options)
+                measured[kind] = measure(
+                    settings, operations, rounds=rounds, refreshes=refreshes, say=say, prepared=prepared(settings)
+                )
         except databases.Unavailable as reason:
             print(f"{report.DATABASES[kind]} is left out: {reason}", file=sys.stderr)
     say("")
