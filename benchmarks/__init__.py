@@ -6,4 +6,4 @@ measured.
 """
 
 #: What is measured, in the order of the table.
-OPERATIONS = ["anonymous", "protected", "refresh", "sign_in", "sign_out"]
+OPERATIONS = ["anonymous", "refused", "protected", "refresh", "sign_in", "sign_out"]

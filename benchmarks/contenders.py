@@ -43,7 +43,7 @@ class Contender(packages.Package):
         match operation:
             case "anonymous":
                 return Call("GET", "/public")
-            case "protected":
+            case "refused" | "protected":
                 return Call("GET", "/protected")
             case "refresh":
                 return self.refresh(device)
@@ -64,7 +64,7 @@ class FastAuth(packages.FastAuth, Contender):
 class FastAuthStateless(FastAuth):
     name, label = "fastauth_stateless", "this app, stateless"
     setup = "`CookieJWTStatelessUserAuthentication`, which asks no database; the four acts are those of the first line."
-    operations = ["anonymous", "protected"]
+    operations = ["anonymous", "refused", "protected"]
     authentication = "fastauth_django.authentication.CookieJWTStatelessUserAuthentication"
 
 
@@ -91,7 +91,7 @@ class SimpleJwt(packages.SimpleJwt, Contender):
 class SimpleJwtPlain(SimpleJwt):
     name, label = "simplejwt_plain", "simplejwt, neither"
     setup = "As it is by default: no rotation, no blacklist, and so no way to sign out."
-    operations = ["anonymous", "protected", "refresh", "sign_in"]
+    operations = ["anonymous", "refused", "protected", "refresh", "sign_in"]
     apps = []
     settings = {}
 
@@ -99,7 +99,7 @@ class SimpleJwtPlain(SimpleJwt):
 class SimpleJwtStateless(SimpleJwt):
     name, label = "simplejwt_stateless", "simplejwt, stateless"
     setup = "`JWTStatelessUserAuthentication`, which asks no database."
-    operations = ["anonymous", "protected"]
+    operations = ["anonymous", "refused", "protected"]
     authentication = "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication"
 
 
@@ -114,14 +114,14 @@ class DjRestAuth(packages.DjRestAuth, Contender):
 class Knox(packages.Knox, Contender):
     name, label = "knox", "knox"
     setup = "As it is by default; its `LoginView` with `BasicAuthentication`. Its tokens are not refreshed."
-    operations = ["anonymous", "protected", "sign_in", "sign_out"]
+    operations = ["anonymous", "refused", "protected", "sign_in", "sign_out"]
 
 
 class Session(Contender):
     name, label = "session", "DRF's session authentication"
     distribution = "djangorestframework"
     setup = "`SessionAuthentication`, Django's sessions in the database, the views of `rest_framework.urls`."
-    operations = ["anonymous", "protected", "sign_in", "sign_out"]
+    operations = ["anonymous", "refused", "protected", "sign_in", "sign_out"]
     settings = {"LOGIN_REDIRECT_URL": "/public", "LOGOUT_REDIRECT_URL": "/public"}
     authentication = "rest_framework.authentication.SessionAuthentication"
 

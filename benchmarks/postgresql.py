@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from tests.databases import PostgreSQL
+from tests.databases import PostgreSQL, Standby
 
 
 class DurablePostgreSQL(PostgreSQL):
@@ -26,3 +30,15 @@ class DurablePostgreSQL(PostgreSQL):
         with self.connect() as connection:
             connection.execute(f'CREATE DATABASE "{name}"')
         return f"postgres://{self.user}@127.0.0.1:{self.port}/{name}"
+
+    def die(self) -> None:
+        """Kill all of its processes at once, as a power cut does."""
+        server = Path(f"{self.data}/postmaster.pid").read_text().split()[0]
+        backends = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        for process in (server, *backends):
+            with suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
+
+
+class DurableStandby(DurablePostgreSQL, Standby):
+    """The same for a standby."""

@@ -13,7 +13,8 @@ from benchmarks.pages import table
 Results = dict[str, Any]
 
 TITLES = {
-    "anonymous": "Anonymous request",
+    "anonymous": "Public view, nobody signed in",
+    "refused": "Protected view, nobody signed in",
     "protected": "Protected GET",
     "refresh": "Refresh",
     "sign_in": "Sign in",
@@ -34,6 +35,8 @@ class Budget(NamedTuple):
 
 
 BUDGETS = [
+    Budget("fastauth", "anonymous", REFERENCE, 0, {"sqlite": 1.03, "postgres": 1.03}),
+    Budget("fastauth", "refused", REFERENCE, 0, {"sqlite": 1.10, "postgres": 1.10}),
     Budget("fastauth", "protected", REFERENCE, 1, {"sqlite": 0.75, "postgres": 0.92}),
     Budget("fastauth_stateless", "protected", REFERENCE, 0, {"sqlite": 0.50, "postgres": 0.40}),
     Budget("fastauth", "refresh", REFERENCE, 2, {"sqlite": 0.40, "postgres": 0.38}),

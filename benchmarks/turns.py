@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.contenders import CONTENDERS
 
 #: Requests of one turn. A turn is short, so that whatever else the machine does hits all contenders alike.
-TURN = {"anonymous": 40, "protected": 40, "refresh": 20, "sign_in": 10, "sign_out": 10}
+TURN = {"anonymous": 40, "refused": 40, "protected": 40, "refresh": 20, "sign_in": 10, "sign_out": 10}
 
 
 class WorkerProcess:

@@ -192,7 +192,7 @@ class Worker:
     def perform(self, operation: str, device: Device) -> tuple[Taken, str, list[str]]:
         """Have ``device`` do ``operation``, and keep what it was given. Ends the process if it was refused."""
         taken, status, cookies, body = self.send(self.contender.call(operation, device), device)
-        if status[0] not in "23":
+        if status[0] not in ("4" if operation == "refused" else "23"):
             sys.exit(f"{self.contender.name}: {operation} was answered {status}: {body[:500].decode()}")
         for cookie in cookies:
             for name, morsel in SimpleCookie(cookie).items():
@@ -203,7 +203,7 @@ class Worker:
 
     def devices(self, operation: str, count: int) -> Iterator[Device]:
         """The device for each of ``count`` requests, as signed in as ``operation`` needs it."""
-        if operation in {"anonymous", "sign_in"}:
+        if operation in {"anonymous", "refused", "sign_in"}:
             yield from (self.new_device() for _ in range(count))
         elif operation == "sign_out":
             yield from [self.signed_in() for _ in range(count)]

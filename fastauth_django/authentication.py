@@ -11,7 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt import settings as simplejwt
 
-from . import csrf, sessions
+from . import cookies, csrf, sessions
 from .bearer import BearerAuthentication, header_name, schemes
 from .caching import vary_on_credentials
 from .carried import access_values
@@ -38,16 +38,15 @@ class CookieJWTAuthentication(BearerAuthentication):
     @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[Any, AccessToken] | None:
         vary_on_credentials(request, header_name())
-        delivery = conf.TOKEN_DELIVERY
-        header_first = delivery == "json"
-        authenticated = self.authenticate_by_header(request) if header_first else None
-        fault = None
-        if authenticated is None:
-            authenticated = self.authenticate_by_cookie(request)
-            fault = None if authenticated is None else csrf.forgery_fault(request)
-            if fault is not None:
-                authenticated = None
-        if authenticated is None and not header_first:
+        authenticated, fault = None, None
+        if cookies.came_with(getattr(request, "_request", request)):  # Whoever carries nothing pays for nothing.
+            delivery = conf.TOKEN_DELIVERY
+            if delivery == "json":
+                authenticated = self.authenticate_by_header(request)
+            if authenticated is None:
+                authenticated = self.authenticate_by_cookie(request)
+                fault = None if authenticated is None else csrf.forgery_fault(request)
+        if authenticated is None or fault is not None:
             authenticated = self.authenticate_by_header(request)
         if authenticated is None and fault is not None:
             raise csrf.refusal(request, fault)

@@ -25,5 +25,5 @@ def vary_on_credentials(request: HttpRequest, header: str) -> None:
     view = (getattr(request, "parser_context", None) or {}).get("view")
     headers = getattr(view, "headers", None)
     if headers is not None:
-        vary = [name.strip() for name in headers.get("Vary", "").split(",") if name.strip()]
-        headers["Vary"] = ", ".join(dict.fromkeys([*vary, "Cookie", header]))
+        vary = headers.get("Vary")
+        headers["Vary"] = ", ".join(dict.fromkeys([*(vary.split(", ") if vary else []), "Cookie", header]))

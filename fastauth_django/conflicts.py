@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from time import monotonic
 from typing import Any, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import DatabaseError, OperationalError, connections, router, transaction
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 
 from .exceptions import UserInactive
 
@@ -66,9 +67,11 @@ def update_if_unchanged(rows: QuerySet[Any], **changes: Any) -> bool:
 
 def update_in_passing(rows: QuerySet[Any], **changes: Any) -> None:
     """Update ``rows`` during a request that does not depend on it. If this loses a race, a later request does it."""
+    # In a caller's transaction this is a savepoint, so that a lost race does not break what the caller does. Alone, a
+    # statement needs no transaction: that would be two more round trips to the database.
+    alone = connections[rows.db].get_autocommit()
     try:
-        # In a caller's transaction this is a savepoint, so that a lost race does not break what the caller does.
-        with transaction.atomic(using=rows.db):
+        with nullcontext() if alone else transaction.atomic(using=rows.db):
             rows.update(**changes)
     except OperationalError as error:
         if not is_lost_race(error):
@@ -83,12 +86,14 @@ def update_unless_locked(rows: QuerySet[Any], **changes: Any) -> None:
             # The lock is the whole database's, and the driver would wait five seconds for it.
             with _without_waiting(connection.connection):
                 rows.update(**changes)
+        elif connection.vendor == "postgresql":
+            # One statement, as above. Django's select_for_update would need a transaction around it.
+            sql, parameters = rows.values("pk").query.get_compiler(rows.db).as_sql()
+            rows.filter(pk__in=RawSQL(f"{sql} FOR UPDATE SKIP LOCKED", parameters)).update(**changes)  # noqa: S611
         elif connection.features.has_select_for_update_skip_locked:
+            # In the subquery of an UPDATE MariaDB skips nothing: it waits 50 seconds.
             with transaction.atomic(using=rows.db):
-                unlocked: Any = rows.select_for_update(skip_locked=True).values("pk")
-                if connection.vendor != "postgresql":
-                    # In the subquery of an UPDATE MariaDB skips nothing: it waits 50 seconds.
-                    unlocked = [found["pk"] for found in unlocked]
+                unlocked = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
                 rows.filter(pk__in=unlocked).update(**changes)
         else:
             rows.update(**changes)

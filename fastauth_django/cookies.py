@@ -261,6 +261,11 @@ def _describe_claims(value: str) -> str:
     return "Its claims by size: " + ", ".join(f"{name} {size}" for size, name in sizes) + "."
 
 
+def came_with(request: HttpRequest) -> bool:
+    """Whether ``request`` carries a cookie at all, of whatever name."""
+    return bool(request.META.get("HTTP_COOKIE") or request.COOKIES)
+
+
 def access_tokens(request: HttpRequest) -> list[str]:
     """Every value of the access cookie that ``request`` carries, in the order sent."""
     return _values(request, conf.COOKIE_NAME_ACCESS)

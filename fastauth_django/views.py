@@ -522,9 +522,11 @@ class SessionListView(AccountView):
 class RevokeSessionsView(AccountView):
     """What revoking one session and revoking all have in common."""
 
-    def revoke(self, request: Request, revoking: AuthSessionQuerySet, message: Promise) -> Response:
+    def revoke(self, request: Request, revoking: AuthSessionQuerySet) -> list[AuthSession]:
+        return sessions.revoke(revoking, Reason.ENDED, request._request)
+
+    def answer_ended(self, request: Request, revoked: list[AuthSession], message: Promise) -> Response:
         response = Response({"message": message})
-        revoked = sessions.revoke(revoking, Reason.ENDED, request._request)
         if _current_session_id(request) in [session.pk for session in revoked]:
             announce_signed_out(request._request, revoked)
             if _came_in_cookie(request):
@@ -542,10 +544,10 @@ class SessionView(RevokeSessionsView):
             wanted = UUID(session_id)
         except ValueError:
             raise NotFound from None
-        own = sessions.live_rows(self.user).filter(pk=wanted)
-        if not own.exists():
+        revoked = self.revoke(request, sessions.live_rows(self.user).filter(pk=wanted))
+        if not revoked:
             raise NotFound
-        return self.revoke(request, own, _("Session ended"))
+        return self.answer_ended(request, revoked, _("Session ended"))
 
 
 class AllSessionsView(RevokeSessionsView):
@@ -562,4 +564,4 @@ class AllSessionsView(RevokeSessionsView):
         revoking = sessions.live_rows(self.user)
         if query.validated_data["keep_current"]:
             revoking = revoking.exclude(pk__in=[_current_session_id(request)])
-        return self.revoke(request, revoking, _("Sessions ended"))
+        return self.answer_ended(request, self.revoke(request, revoking), _("Sessions ended"))

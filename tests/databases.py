@@ -218,6 +218,26 @@ class PostgreSQL(Server):
         return True
 
 
+class Standby(PostgreSQL):
+    """A copy of the server at port ``primary``, which it follows until it is promoted."""
+
+    programs = (*PostgreSQL.programs, "pg_basebackup", "pg_ctl")
+
+    def __init__(self, primary: int) -> None:
+        super().__init__()
+        self.primary = primary
+
+    def install_command(self) -> list[str]:
+        source = ["--host=127.0.0.1", f"--port={self.primary}", f"--username={self.user}"]
+        options = ["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]
+        return [found("pg_basebackup"), *source, "-D", self.data, *options]
+
+    def promote(self) -> None:
+        """Have it take writes, and wait until it does."""
+        command = [found("pg_ctl"), "promote", "-D", self.data]
+        subprocess.run(command, check=True, cwd=self.directory, stdout=subprocess.DEVNULL, **self.identity)
+
+
 class PgBouncer(PostgreSQL):
     """PgBouncer before a PostgreSQL of its own: a client has a connection to that for a transaction only."""
 

@@ -1,10 +1,12 @@
 """Telling a lost race from a database that is gone, and repeating only the former."""
 
+import re
 from time import monotonic
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db.models import QuerySet
 
 from fastauth_django import conflicts
 from fastauth_django.conflicts import (
@@ -169,8 +171,8 @@ class Rows:
         self.done.append(("lock", options))
         return self
 
-    def values(self, *names):
-        return [dict.fromkeys(names, 7)]
+    def values_list(self, *names, flat):
+        return [7]
 
     def filter(self, **conditions):
         self.done.append(("filter", conditions))
@@ -197,17 +199,17 @@ def on(monkeypatch, vendor, skip_locked):
 
 @pytest.mark.django_db
 class TestUpdateUnlessLocked:
-    def test_row_that_somebody_locked_is_skipped_where_the_database_can(self, monkeypatch):
-        rows = Rows()
+    def test_postgresql_skips_a_locked_row_in_one_statement(self, monkeypatch):
+        """With a transaction around it, it would be three round trips to the database."""
+        rows = get_user_model()._base_manager.using("default").filter(is_active=True)
         on(monkeypatch, "postgresql", skip_locked=True)
+        statements = []
+        monkeypatch.setattr(QuerySet, "update", lambda rows, **changes: statements.append(str(rows.query)))
 
-        update_unless_locked(rows, seen=True)
+        update_unless_locked(rows, is_active=False)
 
-        assert rows.done == [
-            ("lock", {"skip_locked": True}),
-            ("filter", {"pk__in": [{"pk": 7}]}),
-            ("update", {"seen": True}),
-        ]
+        [statement] = statements
+        assert re.search(r" IN \(SELECT .+ WHERE .+ FOR UPDATE SKIP LOCKED\)", statement)
 
     def test_rows_are_named_one_by_one_where_the_database_skips_none_in_a_subquery(self, monkeypatch):
         rows = Rows()

@@ -8,6 +8,7 @@ from django.utils.connection import ConnectionDoesNotExist
 from fastauth_django.models import AuthSession
 from fastauth_django.replicas import PrimaryRouter, read_from_primary
 from tests.clients import Browser
+from tests.devices import bind_on_sign_in
 from tests.factories import PASSWORD, sign_up_data
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,25 @@ def test_password_can_be_changed_twice(replica, account, browser):
     for current, new in [(PASSWORD, NEW_PASSWORD), (NEW_PASSWORD, PASSWORD)]:
         body = {"current_password": current, "new_password": new}
         assert browser.post("/auth/account/change-password", body, format="json").status_code == 200
+
+
+def test_no_route_reads_from_the_replica(replica, account, browser, settings):
+    """Each of these would be an error."""
+    phone = Browser()
+    assert phone.sign_in(account).status_code == browser.sign_in(account).status_code == 200
+    assert browser.refresh().status_code == 200
+    assert browser.get("/auth/me").status_code == 200
+    [other] = [each["id"] for each in browser.get("/auth/sessions").json() if not each["current"]]
+    assert browser.delete(f"/auth/sessions/{other}").status_code == 200
+    assert browser.delete("/auth/sessions/all?keep_current=true").status_code == 200
+    assert phone.refresh().status_code == 401
+    assert browser.post("/auth/logout").status_code == 200
+
+    settings.FASTAUTH = {**settings.FASTAUTH, "DEVICE_BINDING": "optional"}
+    device = bind_on_sign_in(browser, browser.sign_in(account))
+    assert device.renew(browser).status_code == 200
+    assert browser.refresh().status_code == 401
+    assert browser.post("/auth/logout").status_code == 200
 
 
 def test_limit_of_sessions_counts_those_of_a_moment_ago(replica, account, settings):

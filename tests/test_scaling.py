@@ -1,4 +1,4 @@
-"""The load generator sees what goes wrong, and the two runs of docs/scaling.md work, in miniature. Nothing is timed."""
+"""The load generator sees what goes wrong, and the runs of docs/scaling.md work, in miniature. Nothing is timed."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from argparse import Namespace
 from contextlib import ExitStack
 
 import pytest
@@ -19,12 +20,15 @@ from tests.missing import cannot_run, is_missing, need
 
 need("benchmarks", source="the repository")
 from benchmarks.pages import ROOT  # noqa: E402
+from benchmarks.scale import failover  # noqa: E402
 from benchmarks.scale.servers import missing  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
 SCALING = page("docs/scaling.md")
 [SETTINGS] = SCALING.take("python", under="Settings")
+[FAILOVER_SETTINGS] = SCALING.take("python", under="A failover")
+[SYNCHRONOUS] = SCALING.take("ini")
 PLANS = SCALING.take("text")
 COMMANDS = SCALING.take("console")
 PEOPLE = 20
@@ -198,6 +202,42 @@ def test_deployment_under_load_loses_nobody(tmp_path):
 
 
 @pytest.mark.database
+def test_failover_under_load_signs_nobody_out():
+    """The half of ``./scripts/scale --failover`` in which commits wait; test_failover.py has the other one."""
+    need("gunicorn", "psycopg")
+    if packages := missing():
+        is_missing(" and ".join(packages))
+
+    result = failover.fail_over_under_load(Namespace(people=24, workers=2, seconds=5), lag=0)
+
+    assert failover.problems({failover.SYNCHRONOUS: result}) == []
+    assert result["counts"]["verified signed in"] == result["signed in"] > 0
+    assert result["counts"]["answers lost"]
+
+
+def test_failover_is_run_with_the_settings_of_the_page():
+    of_page = {}
+    exec(FAILOVER_SETTINGS.code, of_page)  # noqa: S102
+
+    assert of_page["DATABASES"]["default"]["OPTIONS"] == failover.OPTIONS
+    assert SYNCHRONOUS.code.strip() == failover.SYNCHRONOUS_SETTING
+
+
+@pytest.mark.database
+def test_round_trips_are_those_of_the_page(tmp_path):
+    if reason := PostgreSQL.missing():
+        cannot_run(reason)
+    rows = re.findall(r"^\| ([^|]+) \| (\d+) \| \d+ \|$", SCALING.text, re.MULTILINE)
+
+    run(sys.executable, "-m", "benchmarks.distance", "--round-trip=0", "--json", tmp_path / "seen.json")
+
+    seen = json.loads((tmp_path / "seen.json").read_text())
+    assert {name: {trips for trips, _taken in each} for name, each in seen.items()} == {
+        name: {int(trips)} for name, trips in rows
+    }
+
+
+@pytest.mark.database
 def test_growth_is_measured_and_plans_are_those_of_the_page(tmp_path):
     if reason := PostgreSQL.missing():
         cannot_run(reason)
@@ -216,5 +256,5 @@ def test_commands_of_the_page_are_there():
     for command in COMMANDS:
         for line in command.commands:
             script, module = re.match(r"(\./\S+)?(?:\.venv/bin/python -m (\S+))?", line).groups()
-            file = ROOT / (script or module.replace(".", "/") + "/__main__.py")
-            assert file.is_file(), line
+            path = script or module.replace(".", "/")
+            assert any((ROOT / f"{path}{end}").is_file() for end in ("", ".py", "/__main__.py")), line

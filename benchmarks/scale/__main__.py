@@ -3,7 +3,8 @@
     ./scripts/scale                  a calm run, the comparison with dj-rest-auth, and the run with misfortunes
     ./scripts/scale calm             one of the three: calm, compare, chaos
     ./scripts/scale serve            start everything, say where it answers, and stop at Ctrl-C
-    ./scripts/scale --write          keep the report in docs/scaling.md
+    ./scripts/scale --failover       two hosts and a standby of the database, which takes over under load
+    ./scripts/scale --write          keep the report in docs/scaling.md; with --failover that one
 
 Needs Debian's nginx, postgresql and redis-server. Whatever it starts ends with it.
 """
@@ -26,10 +27,12 @@ from statistics import quantiles
 from typing import Any
 
 from benchmarks import pages
-from benchmarks.pages import ROOT, latencies, number, table
+from benchmarks.pages import latencies, number, table
 from benchmarks.postgresql import DurablePostgreSQL
+from benchmarks.scale import failover
 from benchmarks.scale.load import SLICE
-from benchmarks.scale.servers import Deployment, missing
+from benchmarks.scale.servers import Deployment, Load, missing
+from tests.databases import found
 from tests.redis_server import Redis
 
 OURS, PEER = "fastauth_django", "dj-rest-auth"
@@ -59,22 +62,12 @@ class Stage:
             self.stack.callback(self.deployments[project].stop)
         return self.deployments[project]
 
-    def start_load(self, project: str, *more: str, seconds: float) -> subprocess.Popen[str]:
-        """The load generator, in a process of its own, when everybody is signed in."""
-        arguments = {
-            "project": project,
-            "people": self.options.people,
-            "seconds": seconds,
-            "workers": self.options.workers,
-        }
-        words = [word for name, value in arguments.items() for word in (f"--{name}", str(value))]
-        command = [sys.executable, "-m", "benchmarks.scale.load", self.deployment(project).origin, *words]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        process = subprocess.Popen([*command, *more], cwd=ROOT, text=True, **pipes)
-        self.stack.callback(process.kill)
-        assert process.stdout is not None
-        process.stdout.readline()
-        return process
+    def start_load(self, project: str, *flags: str, seconds: float) -> Load:
+        options = self.options
+        values = {"project": project, "people": options.people, "seconds": seconds, "workers": options.workers}
+        load = Load(self.deployment(project).origin, *flags, **values)
+        self.stack.callback(load.process.kill)
+        return load
 
     def sessions(self) -> dict[str, int]:
         """How many sessions are in the table, by why they were revoked; the others under ``unrevoked``."""
@@ -85,18 +78,11 @@ class Stage:
         return {reason or "unrevoked": count for reason, count in rows}
 
 
-def result_of(load: subprocess.Popen[str]) -> dict[str, Any]:
-    assert load.stdout is not None
-    result: dict[str, Any] = json.loads(load.stdout.readlines()[-1])
-    load.wait()
-    return result
-
-
 # --- Runs ----------------------------------------------------------------------------------------------------------
 
 
 def calm(stage: Stage) -> dict[str, Any]:
-    result = result_of(stage.start_load(OURS, "--strict", seconds=stage.options.seconds))
+    result = stage.start_load(OURS, "--strict", seconds=stage.options.seconds).result()
     return {**result, "sessions": stage.sessions()}
 
 
@@ -107,15 +93,12 @@ def compare(stage: Stage) -> dict[str, dict[str, Any]]:
         project: stage.start_load(project, f"--turn={turn}", seconds=seconds)
         for turn, project in enumerate((OURS, PEER))
     }
-    servers = {project: stage.deployment(project).gunicorn for project in loads}
-    before = {project: server.cpu_seconds() for project, server in servers.items()}
+    before = {project: stage.deployment(project).cpu_seconds() for project in loads}
     for load in loads.values():
-        assert load.stdin is not None
-        load.stdin.write(f"{time.time() + 1}\n")
-        load.stdin.flush()
-    results = {project: result_of(load) for project, load in loads.items()}
+        load.begin(time.time() + 1)
+    results = {project: load.result() for project, load in loads.items()}
     return {
-        project: {**result, "cpu": (servers[project].cpu_seconds() - before[project]) / result["requests"]}
+        project: {**result, "cpu": (stage.deployment(project).cpu_seconds() - before[project]) / result["requests"]}
         for project, result in results.items()
     }
 
@@ -143,11 +126,11 @@ def chaos(stage: Stage) -> dict[str, Any]:
         time.sleep(REDIS_IS_AWAY)
         stage.redis.start()
 
-    happens("a worker killed", deployment.gunicorn.kill_worker)
+    happens("a worker killed", deployment.hosts[0].kill_worker)
     happens("PostgreSQL restarted", restart_postgresql)
     happens("Redis stopped and started", restart_redis)
     happens("Redis hangs", lambda: stage.redis.hang(REDIS_IS_AWAY))
-    result = result_of(load)
+    result = load.result()
     after = stage.sessions()
     for event, following in zip(events, [*events[1:], {"at": float("inf")}], strict=True):
         for kind in ("failures", "long ones"):
@@ -226,12 +209,15 @@ def report(parts: dict[str, Any], options: argparse.Namespace) -> str:
         for command in (
             "PATH=$PATH:/usr/sbin nginx -v 2>&1 | sed 's|.*: ||; s|/| |'",
             "redis-server --version | sed 's/.*v=/Redis /; s/ sha.*//'",
+            f"{found('postgres')} --version | sed 's/ (.*) / /; s/postgres/PostgreSQL/; s/ (.*//'",
         )
     )
     text = [
         f"Run on {datetime.now(UTC):%d %B %Y} with {options.workers} workers, Python {platform.python_version()}, "
-        f"{versions}, {programs}, {options.postgresql}."
+        f"{versions}, {programs}."
     ]
+    if "failover" in parts:
+        text.append(failover.report(parts["failover"]))
     if "calm" in parts:
         text += ["Calm, with every question asked:", table(["", ""], verdict(parts["calm"]))]
         text.append(latencies("act", parts["calm"]["acts"].items()))
@@ -244,7 +230,7 @@ def report(parts: dict[str, Any], options: argparse.Namespace) -> str:
 
 def problems(parts: dict[str, Any]) -> list[str]:
     """What is not as it should be; nothing that depends on how fast the machine is."""
-    found = []
+    found = failover.problems(parts["failover"]) if "failover" in parts else []
     runs = [parts[name] for name in ("calm", "chaos") if name in parts]
     for result in [*runs, *parts.get("compare", {}).values()]:
         found += [f"violation: {violation}" for violation in result["violations"]]
@@ -254,6 +240,8 @@ def problems(parts: dict[str, Any]) -> list[str]:
         found += [f"{unanswered} questions were not answered by every worker"] * bool(unanswered)
         reused = result["sessions"].get("reuse", 0)
         found += [f"{reused} sessions were revoked because of reuse"] * bool(reused)
+        touched = result["counts"].get("cookies on a failure", 0)
+        found += [f"{touched} failures touched a cookie"] * bool(touched)
     quiet = [parts.get("calm"), parts.get("compare", {}).get(OURS)]
     for result in filter(None, quiet):
         found += [f"failure in calm weather: {failure}" for failure in result["failures"]]
@@ -263,11 +251,29 @@ def problems(parts: dict[str, Any]) -> list[str]:
 # --- Command -------------------------------------------------------------------------------------------------------
 
 
+def run_on_stage(options: argparse.Namespace) -> dict[str, Any]:
+    """The parts that share one database and one Redis."""
+    with ExitStack() as stack:
+        stage = Stage(options, stack)
+        if options.part == "serve":
+            for project in (OURS, PEER):
+                print(f"{project}: {stage.deployment(project).origin} (at 127.0.0.1)", flush=True)
+            print("Ctrl-C stops everything.", flush=True)
+            signal.pause()
+        parts = {}
+        for name, run in (("calm", calm), ("compare", compare), ("chaos", chaos)):
+            if options.part in {"all", name}:
+                print(f"{name} ...", file=sys.stderr, flush=True)
+                parts[name] = run(stage)
+        return parts
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="./scripts/scale", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("part", nargs="?", choices=["all", *PARTS, "serve"], default="all")
+    parser.add_argument("--failover", action="store_true", help="this part alone, with servers of its own")
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=30, help="how long the calm run lasts")
@@ -279,26 +285,13 @@ def main() -> int:
         return 2
     # A stop from outside unwinds the stack below as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with ExitStack() as stack:
-        stage = Stage(options, stack)
-        with stage.postgresql.connect() as connection:
-            options.postgresql = "PostgreSQL " + connection.execute("SHOW server_version").fetchone()[0].split()[0]
-        if options.part == "serve":
-            for project in (OURS, PEER):
-                print(f"{project}: {stage.deployment(project).origin} (at 127.0.0.1)", flush=True)
-            print("Ctrl-C stops everything.", flush=True)
-            signal.pause()
-        parts = {}
-        for name, run in (("calm", calm), ("compare", compare), ("chaos", chaos)):
-            if options.part in {"all", name}:
-                print(f"{name} ...", file=sys.stderr, flush=True)
-                parts[name] = run(stage)
+    parts = {"failover": failover.both(options)} if options.failover else run_on_stage(options)
     if options.json:
         options.json.write_text(json.dumps(parts, indent=1))
     text = report(parts, options)
     print(text)
     if options.write:
-        pages.publish("scaling.md", "./scripts/scale", text)
+        pages.publish("scaling.md", "./scripts/scale --failover" if options.failover else "./scripts/scale", text)
     found = problems(parts)
     print("\n".join(found) or "Nobody was signed out who should not be, and nobody let in.", file=sys.stderr)
     return int(bool(found))

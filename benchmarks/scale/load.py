@@ -59,6 +59,8 @@ PROTECTED = "/api/notes/"
 MIX = {"read": 70, "me": 5, "refresh": 15, "sign out and in": 10}
 #: With ``--strict`` also two tabs that refresh in the same instant, and questions whose answer must be no.
 STRICT_MIX = {**MIX, "two tabs": 10}
+#: With ``--lossy`` also refreshes whose answer never arrives.
+LOSSY_MIX = {**STRICT_MIX, "refresh, answer lost": 5}
 
 
 class GaveUp(Exception):
@@ -134,6 +136,7 @@ class Person:
     jar: dict[str, str] = field(default_factory=dict)
     generation: int = 0
     former_jar: dict[str, str] = field(default_factory=dict)  # of the session that they ended last
+    missed_answer: bool = False  # so that each of two tabs may get a successor
 
     @property
     def is_signed_in(self) -> bool:
@@ -202,6 +205,9 @@ class Runner:
             try:
                 answers = attempt()
                 failed = [str(answer.status) for answer in answers if answer.status >= 500]
+                self.record.counts["cookies on a failure"] += sum(
+                    answer.status >= 500 and bool(answer.cookies) for answer in answers
+                )
             except (OSError, http.client.HTTPException) as error:
                 failed = [type(error).__name__]
             if not failed:
@@ -242,7 +248,7 @@ class Runner:
         answer = self.ask("sign in", "POST", self.project.sign_in, {}, data)
         if self.must(answer.status == 200, person, "sign in", answer, "200"):
             person.keep(answer)
-            person.generation = 0
+            person.generation, person.missed_answer = 0, False
 
     def read(self, person: Person) -> None:
         answer = self.ask("read", "GET", PROTECTED, person.jar)
@@ -257,13 +263,23 @@ class Runner:
         answer = self.ask("refresh", "POST", self.project.refresh, person.jar)
         self._was_refreshed(person, "refresh", [answer])
 
+    def refresh_without_answer(self, person: Person) -> None:
+        """The session is refreshed, and the person never hears of it: they go on with the cookies that they have."""
+        answer = self.ask("refresh, answer lost", "POST", self.project.refresh, person.jar)
+        if self.must(answer.status == 200, person, "refresh, answer lost", answer, "200"):
+            person.missed_answer = True
+            self.record.counts["answers lost"] += 1
+
     def two_tabs(self, person: Person) -> None:
         def both() -> list[Answer]:
             for line in (self.line, self.other_line):
                 line.send("POST", self.project.refresh, person.jar)
             return [self.line.receive(), self.other_line.receive()]
 
-        self._was_refreshed(person, "two tabs", self._until_answered("two tabs", both))
+        failures = len(self.record.failures)
+        answers = self._until_answered("two tabs", both)
+        person.missed_answer |= len(self.record.failures) > failures
+        self._was_refreshed(person, "two tabs", answers)
 
     def _was_refreshed(self, person: Person, act: str, answers: list[Answer]) -> None:
         """One generation further for one of those that asked at once. The others get an access cookie alone."""
@@ -272,12 +288,14 @@ class Runner:
                 return
         if self.options.strict:
             successors = [cookie for cookie in (answer.cookies.get(REFRESH) for answer in answers) if cookie]
-            # None: the answer with it was lost on the way, and this is the one to a retry.
-            self.must(len(successors) <= 1, person, act, answers[-1], "one successor at most")
-            for successor in successors:
-                generation = claims_of(successor)["gen"]
-                self.must(generation > person.generation, person, act, answers[0], "a later generation")
-                person.generation = generation
+            at_most = len(answers) if person.missed_answer else 1
+            self.must(len(successors) <= at_most, person, act, answers[-1], "one successor at most")
+            generations = [claims_of(successor)["gen"] for successor in successors]
+            later = all(generation > person.generation for generation in generations)
+            self.must(later, person, act, answers[0], "a later generation")
+            # None: the answer with the successor was lost, and this one repeats it without. Two: one of them is.
+            person.missed_answer = len(generations) != 1
+            person.generation = generations[-1] if generations else person.generation
         for answer in answers:
             person.keep(answer)
 
@@ -305,7 +323,7 @@ class Runner:
             self.sign_in(person)
 
     def mix(self, begun: float, until: float) -> None:
-        mix = STRICT_MIX if self.options.strict else MIX
+        mix = LOSSY_MIX if self.options.lossy else STRICT_MIX if self.options.strict else MIX
         acts, weights = list(mix), list(mix.values())
         while time.time() < until:
             for person in self.people:
@@ -331,7 +349,14 @@ class Runner:
                     return  # Some stay away for a while.
             self.sign_in(person)
         else:
-            {"read": self.read, "me": self.me, "refresh": self.refresh, "two tabs": self.two_tabs}[act](person)
+            acts = {
+                "read": self.read,
+                "me": self.me,
+                "refresh": self.refresh,
+                "refresh, answer lost": self.refresh_without_answer,
+                "two tabs": self.two_tabs,
+            }
+            acts[act](person)
 
     def verify(self) -> None:
         """Whoever was signed in still is, and whoever was not still is not."""
@@ -477,6 +502,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="how many processes answer; the witness asks them all")
     parser.add_argument("--turn", type=int, choices=[0, 1], help="be the first or the second of two that take turns")
     parser.add_argument("--strict", action="store_true", help="ask also what must be refused, and everybody at the end")
+    parser.add_argument("--lossy", action="store_true", help="lose answers to refreshes on the way; with --strict")
     print(json.dumps(run(parser.parse_args())), flush=True)
 
 

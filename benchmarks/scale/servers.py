@@ -6,12 +6,15 @@ They end with the process that started them, however that ends: see :mod:`tests.
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.pages import ROOT
 from tests.browser.certificate import Authority
@@ -81,11 +84,11 @@ class Gunicorn(Server):
 
 
 class Nginx(Server):
-    """Ends TLS in front of another server."""
+    """Ends TLS in front of other servers, which take turns."""
 
     stop_signal = "QUIT"
 
-    def __init__(self, behind: Server) -> None:
+    def __init__(self, behind: Sequence[Server]) -> None:
         super().__init__()
         self.behind = behind
 
@@ -94,6 +97,7 @@ class Nginx(Server):
         if self.identity:
             os.chown(certificate, self.identity["user"], self.identity["group"])
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        hosts = " ".join(f"server 127.0.0.1:{server.port};" for server in self.behind)
         temporary = "\n".join(f"  {kind}_temp_path {self.directory};" for kind in kinds)
         (Path(self.directory) / "nginx.conf").write_text(f"""
 pid {self.directory}/nginx.pid;
@@ -104,13 +108,14 @@ http {{
   access_log off;
 {temporary}
   keepalive_requests 1000000;
+  upstream hosts {{ {hosts} }}
   server {{
     listen 127.0.0.1:{self.port} ssl backlog=1024;
     server_name {HOST};
     ssl_certificate {certificate};
     ssl_certificate_key {certificate};
     location / {{
-      proxy_pass http://127.0.0.1:{self.behind.port};
+      proxy_pass http://hosts;
       proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -148,20 +153,23 @@ def environment(settings: str, host: str, database: str) -> dict[str, str]:
 
 
 class Deployment:
-    """One project: gunicorn behind nginx, on a database and a cache that are there already."""
+    """One project: gunicorn on one host or several, behind nginx, on a database and a cache that are there already."""
 
-    def __init__(self, settings: str, *, workers: int, people: int, database: str, redis: Redis) -> None:
+    def __init__(
+        self, settings: str, *, workers: int, people: int, database: str, redis: Redis | None, hosts: int = 1
+    ) -> None:
         self.environment = {
             **environment(settings, HOST, database),
-            "REDIS_URL": redis.url,
             "SECURE_PROXY_SSL_HEADER": "HTTP_X_FORWARDED_PROTO,https",
             "NUM_PROXIES": "1",
         }
+        if redis is not None:
+            self.environment["REDIS_URL"] = redis.url
         self.run("django", "migrate", "--verbosity=0")
         self.run("benchmarks.scale.people", str(people))
-        self.gunicorn = Gunicorn(workers, self.environment)
-        self.nginx = Nginx(self.gunicorn)
-        for server in (self.gunicorn, self.nginx):
+        self.hosts = [Gunicorn(workers // hosts, self.environment) for _host in range(hosts)]
+        self.nginx = Nginx(self.hosts)
+        for server in (*self.hosts, self.nginx):
             server.install()
             server.start()
 
@@ -176,10 +184,37 @@ class Deployment:
     def origin(self) -> str:
         return f"https://{HOST}:{self.nginx.port}"
 
+    def cpu_seconds(self) -> float:
+        return sum(host.cpu_seconds() for host in self.hosts)
+
     def log(self) -> str:
         """What the workers wrote."""
-        return Path(f"{self.gunicorn.directory}/log").read_text(errors="replace")
+        return "".join(Path(f"{host.directory}/log").read_text(errors="replace") for host in self.hosts)
 
     def stop(self) -> None:
-        self.nginx.stop()
-        self.gunicorn.stop()
+        for server in (self.nginx, *self.hosts):
+            server.stop()
+
+
+class Load:
+    """The load generator, in a process of its own. Everybody is signed in when it is made."""
+
+    def __init__(self, origin: str, *flags: str, **values: object) -> None:
+        options = [f"--{name}={value}" for name, value in values.items()]
+        command = [sys.executable, "-m", "benchmarks.scale.load", origin, *options, *flags]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+        assert self.process.stdout is not None
+        self.process.stdout.readline()
+
+    def begin(self, at: float) -> None:
+        """Tell it, if it takes turns, when the first one begins."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{at}\n")
+        self.process.stdin.flush()
+
+    def result(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        result: dict[str, Any] = json.loads(self.process.stdout.readlines()[-1])
+        self.process.wait()
+        return result

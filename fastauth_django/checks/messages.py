@@ -628,6 +628,15 @@ PROXY_NOT_COUNTED = Message(
     deploy=True,
 )
 
+FAILURES_NOT_COUNTED = Message(
+    "W073",
+    "FASTAUTH['LOGIN_SERIALIZER'] is {serializer}, which is not made of LoginSerializer: nobody counts its failed "
+    "sign-ins, and LOGIN_FAILURE_LIMIT limits none of them.",
+    "Derive it from fastauth_django.serializers.LoginSerializer and call super().validate(attrs). If something else "
+    "limits the attempts, silence this warning.",
+    deploy=True,
+)
+
 # --- Suffixes ------------------------------------------------------------------------------------------------------
 
 SUFFIX_UNCHECKED = Message(

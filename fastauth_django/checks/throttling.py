@@ -11,8 +11,11 @@ from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
+from rest_framework.serializers import Serializer
 from rest_framework.settings import api_settings as rest_framework_settings
 
+from ..conf import conf
+from ..serializers import LoginSerializer
 from ..views import ChangePasswordView, LoginView, RegisterView
 from . import messages, project
 
@@ -37,6 +40,10 @@ def faults() -> Iterator[checks.CheckMessage]:
             yield messages.LIMIT_NOT_SHARED(backend=project.name_of(backend), fault=fault)
     if rest_framework_settings.NUM_PROXIES is None:
         yield messages.PROXY_NOT_COUNTED()
+    serializer = conf.LOGIN_SERIALIZER
+    verifies = getattr(serializer, "validate", Serializer.validate) is not Serializer.validate  # Else it is E033.
+    if verifies and isinstance(serializer, type) and not issubclass(serializer, LoginSerializer):
+        yield messages.FAILURES_NOT_COUNTED(serializer=project.name_of(serializer))
 
 
 def _cache_backend() -> object:

@@ -1361,6 +1361,18 @@ DEPLOYMENT = [
         cache("django.core.cache.backends.db.DatabaseCache"),
         {**cache("django.core.cache.backends.db.DatabaseCache"), **NO_LOGIN},
     ),
+    Case(
+        "W073",
+        "a sign-in of its own",
+        fastauth(LOGIN_SERIALIZER=f"{HERE}.AsksElsewhere", **DECIDED),
+        fastauth(LOGIN_SERIALIZER=f"{HERE}.SignsIn", **DECIDED),
+    ),
+    Case(
+        "W073",
+        "a route for it",
+        fastauth(LOGIN_SERIALIZER=f"{HERE}.AsksElsewhere", **DECIDED),
+        {**fastauth(LOGIN_SERIALIZER=f"{HERE}.AsksElsewhere", **DECIDED), **NO_LOGIN},
+    ),
     Case("W026", "a domain, and no list to look in", fastauth(COOKIE_DOMAIN="example.com"), fastauth(), without_list),
     Case("W026", "a wildcard", trusted("https://*.example.com"), trusted("https://app.example.com"), without_list),
     Case("W023", "nobody said how many", {**fastauth(**DECIDED), **proxies(None)}, fastauth(**DECIDED)),

@@ -269,6 +269,13 @@ class SignsIn(LoginSerializer):
     """A sign-in that a project derived."""
 
 
+class AsksElsewhere(serializers.Serializer):
+    """A sign-in of another kind, which counts nothing."""
+
+    def validate(self, attrs):
+        return {"user": None}
+
+
 class ForgetsAField(RegisterSerializer):
     """Declares a field and does not list it."""
 

@@ -1,6 +1,5 @@
 """A failover, for real: a PostgreSQL standby that lacks the last second is promoted, and the app goes on with it."""
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.database.processes import app_on, migrated_postgres, query
-from tests.databases import PostgreSQL, find, found
+from tests.databases import PostgreSQL, Standby, find
 from tests.factories import sign_up_data
 from tests.missing import is_missing
 from tests.rotation.people import Person
@@ -19,37 +18,16 @@ PATIENCE = 60  # seconds
 TABLE = "fastauth_django_authsession"
 
 
-class Standby(PostgreSQL):
-    """A copy of ``primary`` that follows it, asynchronously, until it is cut off and promoted."""
+def catch_up(standby: Standby, primary: PostgreSQL) -> None:
+    [[position]] = query(primary, "SELECT pg_current_wal_lsn()")
+    wait_until(lambda: query(standby, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position) == [(True,)])
 
-    def __init__(self, primary: PostgreSQL) -> None:
-        super().__init__()
-        self.primary = primary
 
-    def install_command(self) -> list[str]:
-        source = ["--host=127.0.0.1", f"--port={self.primary.port}", f"--username={self.user}"]
-        options = ["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]
-        return [found("pg_basebackup"), *source, "-D", self.data, *options]
-
-    def catch_up(self) -> None:
-        [[position]] = query(self.primary, "SELECT pg_current_wal_lsn()")
-        wait_until(lambda: query(self, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position) == [(True,)])
-
-    def cut_off(self) -> None:
-        """Have it receive nothing any more, as when the network between the two is gone."""
-        query(self, "ALTER SYSTEM SET primary_conninfo = ''")
-        query(self, "SELECT pg_reload_conf()")
-        wait_until(lambda: query(self, "SELECT 1 FROM pg_stat_wal_receiver") == [])
-
-    def promote(self) -> None:
-        subprocess.run(
-            [found("pg_ctl"), "promote", "-D", self.data],
-            check=True,
-            cwd=self.directory,
-            stdout=subprocess.DEVNULL,
-            **self.identity,
-        )
-        wait_until(lambda: query(self, "SELECT pg_is_in_recovery()") == [(False,)])
+def cut_off(standby: Standby) -> None:
+    """Have it receive nothing any more, as when the network between the two is gone."""
+    query(standby, "ALTER SYSTEM SET primary_conninfo = ''")
+    query(standby, "SELECT pg_reload_conf()")
+    wait_until(lambda: query(standby, "SELECT 1 FROM pg_stat_wal_receiver") == [])
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -61,7 +39,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def primary() -> Iterator[PostgreSQL]:
-    if not (find("pg_basebackup") and find("pg_ctl")):
+    if not all(map(find, Standby.programs)):
         is_missing("pg_basebackup")
     with migrated_postgres() as server:
         yield server
@@ -69,7 +47,7 @@ def primary() -> Iterator[PostgreSQL]:
 
 @pytest.fixture
 def standby(primary) -> Iterator[Standby]:
-    server = Standby(primary)
+    server = Standby(primary.port)
     server.install()
     server.start()
     yield server
@@ -84,8 +62,8 @@ def test_failover_to_a_standby_that_lacks_the_last_second(primary, standby):
             if name != "late":
                 assert people[name].request("POST", "/auth/register", sign_up_data(f"person{number}")) == 201
         assert people["ended"].clone().request("POST", "/auth/logout") == 200
-        standby.catch_up()
-        standby.cut_off()
+        catch_up(standby, primary)
+        cut_off(standby)
 
         # The second that the standby lacks.
         for name, rotations in {"one": 1, "two": 2, "three": 3, "copied": 1, "ended after": 1}.items():
