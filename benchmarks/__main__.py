@@ -59,6 +59,13 @@ def database(kind: str) -> Iterator[dict[str, Any]]:
             server.execute(f"DROP DATABASE {DATABASE}")
 
 
+def prepared(database: dict[str, Any]) -> dict[str, Any] | None:
+    """The settings of ``database`` with prepared statements, as the page recommends them; None if it has no such."""
+    if not database["ENGINE"].endswith("postgresql"):
+        return None
+    return {**database, "OPTIONS": {**database.get("OPTIONS", {}), **databases.Prepared.options}}
+
+
 def run(kinds: list[str], operations: list[str], rounds: int, refreshes: int) -> report.Results:
     """Measure on each kind of database. One that this machine lacks is left out, and standard error says why."""
     measured = {}
@@ -66,7 +73,9 @@ def run(kinds: list[str], operations: list[str], rounds: int, refreshes: int) ->
         say(report.DATABASES[kind])
         try:
             with database(kind) as settings:
-                measured[kind] = measure(settings, operations, rounds=rounds, refreshes=refreshes, say=say)
+                measured[kind] = measure(
+                    settings, operations, rounds=rounds, refreshes=refreshes, say=say, prepared=prepared(settings)
+                )
         except databases.Unavailable as reason:
             print(f"{report.DATABASES[kind]} is left out: {reason}", file=sys.stderr)
     say("")

@@ -31,7 +31,7 @@ class Budget(NamedTuple):
     operation: str
     reference: str
     queries: int
-    ratio: dict[str, float]
+    ratio: dict[str, float]  # what is not in here has no budget, and is only shown
 
 
 BUDGETS = [
@@ -42,6 +42,11 @@ BUDGETS = [
     Budget("fastauth", "refresh", REFERENCE, 2, {"sqlite": 0.40, "postgres": 0.38}),
     Budget("fastauth", "sign_in", "dj_rest_auth", 3, {"sqlite": 1.10, "postgres": 1.15}),
     Budget("fastauth", "sign_out", REFERENCE, 2, {"sqlite": 0.50, "postgres": 0.45}),
+]
+#: With prepared statements, against a reference that has none and one that has them, too. On PostgreSQL alone.
+PREPARED_BUDGETS = [
+    (Budget("fastauth", "protected", REFERENCE, 1, {"postgres": 0.75}), False),
+    (Budget("fastauth", "protected", REFERENCE, 1, {}), True),
 ]
 
 
@@ -56,14 +61,34 @@ class Ratio(NamedTuple):
         return f"{self.middle:.2f}"
 
 
-def ratio(contenders: dict[str, Any], name: str, operation: str, reference: str = REFERENCE) -> Ratio | None:
-    """What ``name`` takes for ``operation`` in terms of ``reference``, round by round; None where one has no such."""
-    own, other = (contenders[each]["operations"].get(operation) for each in (name, reference))
+def ratio(
+    contenders: dict[str, Any],
+    name: str,
+    operation: str,
+    reference: str = REFERENCE,
+    *,
+    prepared: tuple[bool, bool] = (False, False),
+) -> Ratio | None:
+    """What ``name`` takes for ``operation`` in terms of ``reference``, round by round; None where one has no such.
+
+    ``prepared`` says of each of the two whether it prepares its statements.
+    """
+    own, other = (
+        findings(contenders[each], operation, prepared=has)
+        for each, has in zip((name, reference), prepared, strict=True)
+    )
     if own is None or other is None:
         return None
     rounds = [mine / theirs for mine, theirs in zip(own["rounds"], other["rounds"], strict=True)]
     low, _median, high = quantiles(rounds, n=4) if len(rounds) > 1 else rounds * 3
     return Ratio(median(rounds), low, high)
+
+
+def findings(contender: dict[str, Any], operation: str, *, prepared: bool = False) -> dict[str, Any] | None:
+    """What was measured; None where the contender has no such operation, or asks no database that could prepare it."""
+    measured = contender.get("prepared", {"operations": {}}) if prepared else contender
+    found: dict[str, Any] | None = measured["operations"].get(operation)
+    return found
 
 
 def measured_operations(results: Results) -> list[str]:
@@ -82,17 +107,21 @@ def as_markdown(results: Results) -> str:
 
 def _budgets(results: Results) -> str:
     rows: list[list[object]] = []
-    for name, operation, reference, queries, limits in BUDGETS:
+    asked = [(budget, (False, False)) for budget in BUDGETS]
+    if any("prepared" in contender for each in results["databases"].values() for contender in each.values()):
+        asked += [(budget, (True, has)) for budget, has in PREPARED_BUDGETS]
+    for (name, operation, reference, queries, limits), prepared in asked:
         if operation in results["operations"]:
-            row: list[object] = [
-                TITLES[operation],
-                CONTENDERS[name].label,
-                CONTENDERS[reference].label,
-                f"at most {queries}",
+            labels = [
+                CONTENDERS[each].label + ", prepared" * has
+                for each, has in zip((name, reference), prepared, strict=True)
             ]
+            row: list[object] = [TITLES[operation], *labels, f"at most {queries}"]
             for database, contenders in results["databases"].items():
-                taken = contenders[name]["operations"][operation]["queries"]
-                row += [f"{limits[database]:.2f}", f"{ratio(contenders, name, operation, reference)} ({taken})"]
+                limit = f"{limits[database]:.2f}" if database in limits else "n/a"
+                own = findings(contenders[name], operation, prepared=prepared[0])
+                seen = ratio(contenders, name, operation, reference, prepared=prepared)
+                row += [limit, f"{seen} ({own['queries']})" if own else "n/a"]
             rows.append(row)
     head = ["operation", "of", "against", "queries"]
     for database in results["databases"]:
@@ -110,9 +139,20 @@ def _times(contenders: dict[str, Any], operation: str) -> str:
             in_rounds = f"{compared} ({compared.low:.2f} to {compared.high:.2f})" if compared else "n/a"
             label = CONTENDERS[name].label
             worked, set_cookie = f"{own['processor'] / 1000:.0f}", own["set_cookie"] or "none"
-            rows.append([label, own["queries"], middle, f"{low} to {high}", worked, in_rounds, set_cookie])
+            row = [label, own["queries"], middle, f"{low} to {high}", worked, in_rounds, set_cookie]
+            rows.append(row + _prepared(contenders, name, operation))
     head = ["", "queries", "µs", "half of all", "µs of the processor", "ratio to simplejwt", "`Set-Cookie`, bytes"]
-    return table(head, rows)
+    if any(findings(contender, operation, prepared=True) for contender in contenders.values()):
+        return table([*head, "prepared: µs", "ratio to simplejwt, prepared", "to simplejwt, not prepared"], rows)
+    return table(head, [row[: len(head)] for row in rows])
+
+
+def _prepared(contenders: dict[str, Any], name: str, operation: str) -> list[object]:
+    own = findings(contenders[name], operation, prepared=True)
+    if own is None:
+        return ["n/a"] * 3
+    ratios = [ratio(contenders, name, operation, prepared=(True, has)) for has in (True, False)]
+    return [f"{own['quartiles'][1] / 1000:.0f}", *(each or "n/a" for each in ratios)]
 
 
 def _remains(results: Results) -> str:
@@ -122,6 +162,12 @@ def _remains(results: Results) -> str:
         megabytes = [f"{each[name]['peak_memory'] / 1024:.0f}" for each in results["databases"].values()]
         rows.append([CONTENDERS[name].label, contender.get("rows", "n/a"), *megabytes])
     head = [f"{DATABASES[database]}: peak memory, MiB" for database in results["databases"]]
+    for contenders in results["databases"].values():
+        if any("prepared" in contender for contender in contenders.values()):
+            head += ["its connection in the server, KiB", "prepared"]
+            for row, contender in zip(rows, contenders.values(), strict=True):
+                both = (contender, contender.get("prepared", {}))
+                row += [each.get("connection_memory") or "n/a" for each in both]
     return table(["", f"rows of one device after {results['refreshes']} refreshes", *head], rows)
 
 

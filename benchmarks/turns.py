@@ -19,10 +19,13 @@ TURN = {"anonymous": 40, "refused": 40, "protected": 40, "refresh": 20, "sign_in
 
 
 class WorkerProcess:
-    """A worker, from here. See :mod:`benchmarks.worker` for its orders."""
+    """A worker, from here, and what it measured. See :mod:`benchmarks.worker` for its orders."""
 
     def __init__(self, name: str, database: dict[str, Any]) -> None:
         self.name = name
+        self.operations: dict[str, dict[str, Any]] = {}
+        self.measured: dict[str, Any] = {"operations": self.operations}
+        self.taken: dict[str, dict[str, list[int]]] = defaultdict(lambda: {"times": [], "processor": []})
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", name],
             stdin=subprocess.PIPE,
@@ -36,6 +39,24 @@ class WorkerProcess:
         assert self.process.stdin is not None
         print(*order, file=self.process.stdin, flush=True)
         return self._answer()
+
+    def describe(self, operations: Iterable[str]) -> None:
+        for operation in operations:
+            if operation in CONTENDERS[self.name].operations:
+                self.operations[operation] = {**self.ask("describe", operation), "rounds": []}
+
+    def take_turn(self, operation: str) -> None:
+        if operation in self.operations:
+            taken = self.ask("time", operation, TURN[operation])
+            self.operations[operation]["rounds"].append(round(median(taken["times"])))
+            for kind, nanoseconds in taken.items():
+                self.taken[operation][kind] += nanoseconds
+
+    def sum_up(self) -> None:
+        self.measured |= self.ask("memory")
+        for operation, taken in self.taken.items():
+            self.operations[operation]["quartiles"] = list(map(round, quantiles(taken["times"], n=4)))
+            self.operations[operation]["processor"] = round(median(taken["processor"]))
 
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
@@ -59,44 +80,40 @@ def measure(
     rounds: int,
     refreshes: int,
     say: Callable[[str], None],
+    prepared: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What every contender does with ``operations``, by its name.
 
     In each of ``rounds`` another contender begins. Times are in nanoseconds: ``rounds`` has the median of each turn, to
     be compared with the others' of the same round, ``quartiles`` are those of all requests, and ``processor`` is the
     median of what the process itself worked. ``refreshes`` are for the rows that one device leaves behind.
+
+    With ``prepared``, the settings of the same database with prepared statements, every contender has a second worker,
+    which has its turn after the first. What asks no database is measured once.
     """
     measured: dict[str, Any] = {}
-    times: dict[tuple[str, str], list[int]] = defaultdict(list)
-    processor: dict[tuple[str, str], list[int]] = defaultdict(list)
+    workers: list[WorkerProcess] = []
     with ExitStack() as stack:
-        workers = []
         for name in CONTENDERS:
-            workers.append(stack.enter_context(WorkerProcess(name, database)))
-            measured[name] = {"operations": {}}
-        for worker in workers:
-            offered = CONTENDERS[worker.name].operations
-            for operation in (operation for operation in operations if operation in offered):
-                described = worker.ask("describe", operation)
-                measured[worker.name]["operations"][operation] = {**described, "rounds": []}
+            worker = stack.enter_context(WorkerProcess(name, database))
+            worker.describe(operations)
+            workers.append(worker)
+            measured[name] = worker.measured
+            asking = [operation for operation, results in worker.operations.items() if results["queries"]]
+            if prepared is not None and asking:
+                twin = stack.enter_context(WorkerProcess(name, prepared))
+                twin.describe(asking)
+                workers.append(twin)
+                measured[name]["prepared"] = twin.measured
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
             first = number % len(workers)
             for operation in operations:
                 for worker in [*workers[first:], *workers[:first]]:
-                    results = measured[worker.name]["operations"].get(operation)
-                    if results is not None:
-                        taken = worker.ask("time", operation, TURN[operation])
-                        results["rounds"].append(round(median(taken["times"])))
-                        times[worker.name, operation] += taken["times"]
-                        processor[worker.name, operation] += taken["processor"]
-        for name, operation in times:
-            results = measured[name]["operations"][operation]
-            results["quartiles"] = list(map(round, quantiles(times[name, operation], n=4)))
-            results["processor"] = round(median(processor[name, operation]))
+                    worker.take_turn(operation)
         for worker in workers:
-            if "refresh" in CONTENDERS[worker.name].operations and refreshes:
+            if worker.measured is measured[worker.name] and "refresh" in worker.operations and refreshes:
                 say(f"rows after {refreshes} refreshes: {worker.name}")
-                measured[worker.name]["rows"] = worker.ask("rows", refreshes)["rows"]
-            measured[worker.name]["peak_memory"] = worker.ask("memory")["peak"]
+                worker.measured["rows"] = worker.ask("rows", refreshes)["rows"]
+            worker.sum_up()
     return measured

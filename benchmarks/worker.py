@@ -7,7 +7,8 @@ Each order is a line and so is its answer, in JSON:
 ``time OP COUNT``      for each of ``COUNT`` requests, in nanoseconds: ``times`` by the clock, and ``processor``, those
                        that this process worked; waiting for a server of databases or for a turn is no work
 ``rows COUNT``         ``rows`` that one device left behind after signing in and refreshing ``COUNT`` times
-``memory``             ``peak``: KiB of memory that the process held at most
+``memory``             KiB of memory: ``peak_memory``, which the process held at most, and ``connection_memory``, which
+                       PostgreSQL holds for its connection (None on another database, or where the user may not know)
 =====================  ==========================================================================================
 
 A request goes through Django's WSGI handler and the middleware of ``startproject``, as it comes from a server. The
@@ -245,7 +246,8 @@ class Worker:
         return {"rows": total() - before}
 
     def memory(self) -> dict[str, Any]:
-        return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {"peak_memory": peak, "connection_memory": connection_memory()}
 
     def obey(self) -> None:
         orders = {"describe": self.describe, "time": self.time, "rows": self.rows, "memory": self.memory}
@@ -268,6 +270,20 @@ def counted_queries() -> Iterator[list[str]]:
 
     with connection.execute_wrapper(note):
         yield sent
+
+
+def connection_memory() -> int | None:
+    from django.db import connection
+
+    def ask(sql: str) -> Any:
+        return connection.connection.execute(sql, prepare=False).fetchone()[0]
+
+    if connection.vendor != "postgresql":
+        return None
+    connection.ensure_connection()
+    if not ask("SELECT has_table_privilege(to_regclass('pg_backend_memory_contexts'), 'SELECT')"):
+        return None
+    return int(ask("SELECT sum(total_bytes) / 1024 FROM pg_backend_memory_contexts"))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 ``FASTAUTH_TEST_DATABASE`` is ``sqlite`` (the default), ``postgres`` or ``mariadb``. The latter two are started for the
 run, on a free loopback port, where their programs are installed; else ``POSTGRES_URL`` or ``MYSQL_URL`` names a server.
-``pgbouncer`` and ``pool`` are PostgreSQL behind PgBouncer in transaction mode, and in Django's own pool.
+``pgbouncer`` and ``pool`` are PostgreSQL behind PgBouncer in transaction mode, and in Django's own pool. Each of the
+three has a twin that prepares its statements: ``postgres-prepared``, ``pgbouncer-prepared``, ``pool-prepared``.
 ``FASTAUTH_TEST_ISOLATION`` sets their isolation level, as in ``repeatable read``.
 """
 
@@ -44,7 +45,7 @@ def settings_for(kind: str) -> dict[str, Any]:
     """The entry of ``DATABASES`` for the run. Starts the server if there is one to start."""
     if CONNECTION_VARIABLE in os.environ:
         return json.loads(os.environ[CONNECTION_VARIABLE])
-    settings = _sqlite() if kind == "sqlite" else (KINDS | POOLS)[kind].settings()
+    settings = _sqlite() if kind == "sqlite" else ALL[kind].settings()
     os.environ[CONNECTION_VARIABLE] = json.dumps(settings)
     return settings
 
@@ -79,6 +80,7 @@ class Server:
     user: str
     stop_signal: str  # One that ends it as a crash would.
     programs: tuple[str, ...]
+    options: dict[str, Any] = {}  # Django's, in the entry of DATABASES
 
     #: The server that :func:`settings_for` started.
     running: "Server | None" = None
@@ -107,6 +109,7 @@ class Server:
             import dj_database_url
 
             settings = {**dj_database_url.parse(os.environ[cls.url_variable]), "ENGINE": cls.engine}
+            settings["OPTIONS"] = {**settings.get("OPTIONS", {}), **cls.options}
         isolation = os.environ.get("FASTAUTH_TEST_ISOLATION")
         if isolation:
             settings.setdefault("OPTIONS", {}).update(cls.isolation_options(isolation))
@@ -152,7 +155,8 @@ class Server:
 
     def connection_settings(self) -> dict[str, Any]:
         address = {"HOST": "127.0.0.1", "PORT": str(self.port)}
-        return {"ENGINE": self.engine, "NAME": "fastauth", "USER": self.user, "PASSWORD": "", **address}
+        account = {"NAME": "fastauth", "USER": self.user, "PASSWORD": ""}
+        return {"ENGINE": self.engine, **account, **address, "OPTIONS": {**self.options}}
 
     @classmethod
     def isolation_options(cls, level: str) -> dict[str, Any]:
@@ -240,6 +244,12 @@ class PgBouncer(PostgreSQL):
     url_variable = "PGBOUNCER_URL"
     stop_signal = "KILL"
     programs = (*PostgreSQL.programs, "pgbouncer")
+    more_configuration = ""
+
+    @staticmethod
+    def version() -> tuple[int, ...]:
+        said = subprocess.run([found("pgbouncer"), "--version"], check=True, capture_output=True, text=True).stdout
+        return tuple(map(int, said.split()[1].split(".")))
 
     def __init__(self) -> None:
         super().__init__()
@@ -254,7 +264,7 @@ class PgBouncer(PostgreSQL):
             configuration.write(
                 f"[databases]\n* = host=127.0.0.1 port={self.postgres.port}\n[pgbouncer]\npool_mode = transaction\n"
                 f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\nmax_client_conn = 200\n"
-                f"auth_type = trust\nauth_file = {self.directory}/users\n"
+                f"auth_type = trust\nauth_file = {self.directory}/users\n{self.more_configuration}"
             )
 
     def command(self) -> list[str]:
@@ -278,6 +288,24 @@ class DjangoPool(PostgreSQL):
         # Each of the 50 threads of a race holds one.
         settings.setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 60, "timeout": 10}
         return settings
+
+
+class Prepared(PostgreSQL):
+    """Each connection prepares its statements and keeps their plans."""
+
+    options = {"server_side_binding": True, "prepare_threshold": 0}
+
+
+class PreparedPgBouncer(Prepared, PgBouncer):
+    """With a PgBouncer that knows which of its connections has which statement."""
+
+    more_configuration = "max_prepared_statements = 200\n"
+    #: Of PgBouncer, for what psycopg sends. Older ones do not even start with the line above.
+    since = (1, 22)
+
+
+class PreparedPool(Prepared, DjangoPool):
+    pass
 
 
 class MariaDB(Server):
@@ -327,6 +355,12 @@ class MariaDB(Server):
 
 KINDS: dict[str, type[Server]] = {"postgres": PostgreSQL, "mariadb": MariaDB}
 POOLS: dict[str, type[Server]] = {"pgbouncer": PgBouncer, "pool": DjangoPool}
+PREPARED: dict[str, type[Server]] = {
+    "postgres-prepared": Prepared,
+    "pgbouncer-prepared": PreparedPgBouncer,
+    "pool-prepared": PreparedPool,
+}
+ALL = KINDS | POOLS | PREPARED
 
 
 def find(program: str) -> str | None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.missing import need
+from tests.databases import PostgreSQL
+from tests.missing import cannot_run, need
 
 need("benchmarks", source="the repository")
 from benchmarks import report  # noqa: E402
@@ -89,6 +90,29 @@ class TestQuickRun:
 
 
 @pytest.mark.slow
+@pytest.mark.database
+def test_contenders_do_the_same_again_with_prepared_statements(tmp_path):
+    need("dj_rest_auth", "knox", "psycopg")
+    if lack := PostgreSQL.missing():
+        cannot_run(lack)
+    options = ["--quick", "--database", "postgres", "--operations", "anonymous", "protected"]
+    command = [sys.executable, "-m", "benchmarks", *options, "--output", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+    contenders = json.loads((tmp_path / "results.json").read_text())["databases"]["postgres"]
+    for contender in contenders.values():
+        asking = [name for name, operation in contender["operations"].items() if operation["queries"]]
+        again = contender.get("prepared", {"operations": {}})["operations"]
+        assert list(again) == asking
+        assert {name: again[name]["queries"] for name in asking} == {
+            name: contender["operations"][name]["queries"] for name in asking
+        }
+    own = contenders["fastauth"]
+    assert own["prepared"]["connection_memory"] > own["connection_memory"] > 0
+
+
+@pytest.mark.slow
 def test_parts_of_a_request_add_up_to_it():
     command = [sys.executable, "-m", "benchmarks.parts", "--requests", "3"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -142,6 +166,20 @@ def test_there_is_no_ratio_to_what_a_contender_does_not_do():
 
     assert report.ratio(contenders, "fastauth", "refresh") == (0.5, 0.5, 0.5)
     assert report.ratio(contenders, "fastauth", "sign_out") is None
+
+
+def test_ratio_says_which_of_the_two_prepares_its_statements():
+    contenders = made_up(fastauth=[100], simplejwt=[200])["databases"]["sqlite"]
+    prepared = made_up(fastauth=[60], simplejwt=[80])["databases"]["sqlite"]
+    for name, contender in contenders.items():
+        contender["prepared"] = prepared[name]
+
+    ratios = [
+        report.ratio(contenders, "fastauth", "refresh", prepared=each)
+        for each in [(False, False), (True, False), (True, True)]
+    ]
+
+    assert [str(each) for each in ratios] == ["0.50", "0.30", "0.75"]
 
 
 def test_longest_bar_is_the_slowest_contenders():

@@ -23,7 +23,7 @@ TAKEN_BY = {
     "docs/openapi.md": ["tests/documentation/test_openapi.py"],
     "docs/other-origins.md": ["tests/documentation/test_settings.py"],
     "docs/python.md": ["tests/documentation/test_python.py"],
-    "docs/scaling.md": ["tests/test_scaling.py"],
+    "docs/scaling.md": ["tests/test_scaling.py", "tests/database/test_prepared_statements.py"],
     "docs/settings.md": ["tests/documentation/test_settings.py"],
     "docs/testing.md": ["tests/documentation/test_testing.py"],
     "docs/threat-model.md": ["tests/documentation/test_settings.py"],

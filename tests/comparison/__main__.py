@@ -26,7 +26,7 @@ def ask(name: str) -> dict[str, Any]:
     settings.configure(
         SECRET_KEY="for the comparison only, and long enough for HS256",
         ALLOWED_HOSTS=["testserver"],
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": peer.database}},
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", *peer.apps],
         MIDDLEWARE=[
@@ -61,13 +61,14 @@ def ask(name: str) -> dict[str, Any]:
 
         post = get
 
+    setup_test_environment()
+    # First: drf-auth-kit looks up its providers while its routes are imported.
+    call_command("migrate", verbosity=0, run_syncdb=True)
     # Both: the routes of the peer, and what they protect.
     urls.urlpatterns = [*peer.urlpatterns(), path("protected", Protected.as_view())]
     if peer.stateless:
         classes = [import_string(peer.stateless)]
         urls.urlpatterns.append(path("stateless", Protected.as_view(authentication_classes=classes)))
-    setup_test_environment()
-    call_command("migrate", verbosity=0, run_syncdb=True)
 
     from tests.comparison.questions import answers
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+from http.cookies import SimpleCookie
 from typing import Any
+from urllib.parse import urlencode
 
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
@@ -22,17 +25,17 @@ class Device(APIClient):
         super().__init__(**options)
         self.peer = peer
 
-    def sign_in(self, password: str = PASSWORD, **extra: Any) -> Response:
-        return self._keep(self._send(self.peer.sign_in("ada", password), extra))
+    def sign_in(self, password: str = PASSWORD) -> Response:
+        return self._keep(self.send(self.peer.sign_in("ada", password)))
 
-    def refresh(self, **extra: Any) -> Response:
-        return self._keep(self._send(self.peer.refresh(self), extra))
+    def refresh(self) -> Response:
+        return self._keep(self.send(self.peer.refresh(self)))
 
-    def sign_out(self, **extra: Any) -> Response:
-        return self._send(self.peer.sign_out(self), extra)
+    def sign_out(self) -> Response:
+        return self.send(self.peer.sign_out(self))
 
-    def _send(self, call: Call, extra: dict[str, Any]) -> Response:
-        return self.generic(call.method, call.path, call.body, call.content_type, **call.headers, **extra)
+    def send(self, call: Call) -> Response:
+        return self.generic(call.method, call.path, call.body, call.content_type, **call.headers)
 
     def _keep(self, answer: Response) -> Response:
         if answer.status_code == 200:
@@ -50,3 +53,26 @@ class Device(APIClient):
         other._credentials = dict(self._credentials)
         other.access_token, other.refresh_token = self.access_token, self.refresh_token
         return other
+
+
+class ForeignPage(Device):
+    """A page of another site, in a browser that sends the cookies along, as it does from a sibling domain."""
+
+    #: What needs no CORS preflight: JSON without a name, a form, JSON as plain text.
+    CONTENT_TYPES = ("", "application/x-www-form-urlencoded", MULTIPART_CONTENT, "text/plain")
+
+    def __init__(self, peer: Peer, content_type: str, cookies: SimpleCookie) -> None:
+        super().__init__(peer, enforce_csrf_checks=True, raise_request_exception=False)
+        self.content_type = content_type
+        self.cookies = copy.deepcopy(cookies)
+
+    def send(self, call: Call) -> Response:
+        """Without the headers of ``call``: the page has no token, and reads no cookie of the other site."""
+        body = {
+            "": call.body if call.data else b"",
+            "application/x-www-form-urlencoded": urlencode(call.data or {}).encode(),
+            MULTIPART_CONTENT: encode_multipart(BOUNDARY, call.data or {}),
+            "text/plain": call.body,
+        }[self.content_type]
+        headers = {"HTTP_ORIGIN": "https://evil.example", "HTTP_SEC_FETCH_SITE": "cross-site"}
+        return self.generic(call.method, call.path, body, self.content_type, **headers)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
+from contextlib import AbstractContextManager
+from functools import cached_property
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import packages
@@ -10,9 +13,12 @@ from benchmarks.packages import Call, Client
 
 if TYPE_CHECKING:  # the settings of a peer are read before REST framework may be imported
     from tests.comparison.device import Device
+    from tests.comparison.fastapi_site import Site
 
 PASSWORD = "correct horse battery"
 SIGN_UP = {"username": "grace", "email": "grace@example.com", "password": PASSWORD}
+SIGN_UP_TWICE = SIGN_UP | {"password1": PASSWORD, "password2": PASSWORD, "first_name": "Grace", "last_name": "Hopper"}
+ADA = {"email": "ada@example.com"}
 SIMPLE_JWT = {**packages.SimpleJwt.settings["SIMPLE_JWT"], "CHECK_REVOKE_TOKEN": True}
 ALLAUTH_APPS = [
     "django.contrib.sessions",
@@ -36,6 +42,8 @@ class Peer(packages.Package):
 
     label: str
     setup: str  # for the page: how the project is set up
+    database = ":memory:"
+    csrf_cookie = "csrftoken"  # a page reads it, and it opens nothing
     uses_cookies = False
     refreshes = True
     middleware: list[str] = []
@@ -47,7 +55,73 @@ class Peer(packages.Package):
 
     def sign_in_app(self, device: Device) -> None:
         """Sign in a client that keeps no cookies, and refresh once where one refreshes; only for ``uses_cookies``."""
-        raise NotImplementedError
+        given = device.sign_in().json()
+        device.cookies.clear()
+        device.credentials()
+        data = {"refresh": given.get("refresh", "")}
+        answer = device.post(self.refresh(device).path, data, format="json")
+        if answer.status_code == 200:
+            device.cookies.clear()
+            device.bear("Bearer", answer.json()["access"])
+
+    def change_password(self, client: Client, old: str, new: str) -> Call | None:
+        """By a route of the package; only where it has one and :meth:`set_password` ends no session."""
+        return None
+
+    def create_user(self) -> None:
+        from django.contrib.auth import get_user_model
+
+        get_user_model().objects.create_user("ada", "ada@example.com", PASSWORD)
+
+    def set_password(self, password: str) -> None:
+        """As an administrator or a script does."""
+        from django.contrib.auth import get_user_model
+
+        user = get_user_model().objects.get(username="ada")
+        user.set_password(password)
+        user.save()
+
+    def delete_users(self) -> None:
+        from django.contrib.auth import get_user_model
+
+        get_user_model().objects.all().delete()
+
+    def captured_queries(self) -> AbstractContextManager[Sized]:
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        return CaptureQueriesContext(connection)
+
+
+def answers(
+    path: str, data: dict[str, Any], status: int, holds: str = "", *, signed_in: bool = False
+) -> Callable[[Device], bool]:
+    """A POST is answered with this status, and with these words."""
+
+    def asks(device: Device) -> bool:
+        if signed_in:
+            device.sign_in()
+        answer = device.post(path, data, format="json")
+        return answer.status_code == status and holds in answer.content.decode()
+
+    return asks
+
+
+def sends_mail(path: str, data: dict[str, str]) -> Callable[[Device], bool]:
+    """A POST sends one mail, to the address that it names."""
+
+    def asks(device: Device) -> bool:
+        from django.core import mail
+
+        device.post(path, data, format="json")
+        return [message.to for message in mail.outbox] == [[data["email"]]]
+
+    return asks
+
+
+def offers_totp_of_dj_rest_auth(device: Device) -> bool:
+    device.sign_in()
+    return "secret" in device.get("/auth/mfa/totp/activate/").json()
 
 
 class FastAuth(packages.FastAuth, Peer):
@@ -55,7 +129,7 @@ class FastAuth(packages.FastAuth, Peer):
     setup = '`TOKEN_DELIVERY = "cookie"`, everything else by default.'
     uses_cookies = True
     stateless = "fastauth_django.authentication.CookieJWTStatelessUserAuthentication"
-    features = {"sign-up": lambda device: device.post("/auth/register", SIGN_UP, format="json").status_code == 201}
+    features = {"sign-up": answers("/auth/register", SIGN_UP, 201)}
     sessions = ("/auth/sessions", "/auth/sessions/{id}")
 
     def urlpatterns(self) -> list[Any]:
@@ -73,38 +147,6 @@ class FastAuth(packages.FastAuth, Peer):
         given = device.post("/app/login", {"username": "ada", "password": PASSWORD}, format="json").json()
         answer = device.post("/app/refresh", {"refresh_token": given["refresh_token"]}, format="json")
         device.bear("Bearer", answer.json()["access_token"])
-
-
-def sends_reset_mail(path: str) -> Callable[[Device], bool]:
-    def sends(device: Device) -> bool:
-        from django.core import mail
-
-        answer = device.post(path, {"email": "ada@example.com"}, format="json")
-        return answer.status_code == 200 and len(mail.outbox) == 1
-
-    return sends
-
-
-def offers_totp_of_dj_rest_auth(device: Device) -> bool:
-    device.sign_in()
-    return "secret" in device.get("/auth/mfa/totp/activate/").json()
-
-
-def verifies_mail_of_dj_rest_auth(device: Device) -> bool:
-    from django.core import mail
-
-    device.post("/auth/registration/", SIGN_UP | {"password1": PASSWORD, "password2": PASSWORD}, format="json")
-    return [message.to for message in mail.outbox] == [["grace@example.com"]]
-
-
-def signs_up_with_dj_rest_auth(device: Device) -> bool:
-    data = SIGN_UP | {"password1": PASSWORD, "password2": PASSWORD}
-    return device.post("/auth/registration/", data, format="json").status_code in {201, 204}
-
-
-def asks_for_a_provider_token(device: Device) -> bool:
-    answer = device.post("/auth/google/", {}, format="json")
-    return answer.status_code == 400 and "access_token" in answer.content.decode()
 
 
 class DjRestAuth(packages.DjRestAuth, Peer):
@@ -136,10 +178,10 @@ class DjRestAuth(packages.DjRestAuth, Peer):
     }
     stateless = "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication"
     features = {
-        "sign-up": signs_up_with_dj_rest_auth,
-        "password reset by mail": sends_reset_mail("/auth/password/reset/"),
-        "mail address is verified at sign-up": verifies_mail_of_dj_rest_auth,
-        "social sign-in": asks_for_a_provider_token,
+        "sign-up": answers("/auth/registration/", SIGN_UP_TWICE, 201),
+        "password reset by mail": sends_mail("/auth/password/reset/", ADA),
+        "mail address is verified at sign-up": sends_mail("/auth/registration/", SIGN_UP_TWICE),
+        "social sign-in": answers("/auth/google/", {}, 400, "access_token"),
         "second factor (TOTP)": offers_totp_of_dj_rest_auth,
     }
 
@@ -164,13 +206,123 @@ class DjRestAuth(packages.DjRestAuth, Peer):
         """The body has the access token, too."""
         client.access_token = answer["access"]
 
-    def sign_in_app(self, device: Device) -> None:
-        given = device.sign_in().json()
-        device.cookies.clear()
-        answer = device.post("/auth/token/refresh/", {"refresh": given["refresh"]}, format="json")
-        if answer.status_code == 200:
-            device.cookies.clear()
-            device.bear("Bearer", answer.json()["access"])
+
+class DrfAuthKit(DjRestAuth):
+    """Its routes, and what they take and give, are dj-rest-auth's."""
+
+    label, distribution = "drf-auth-kit", "drf-auth-kit"
+    setup = (
+        "Cookies, by default; `USE_MFA`, `USE_PASSWORDLESS`, its apps `social`, `mfa` and `webauthn`; simplejwt as in "
+        "its own column. With pyotp before 2.11: setting up TOTP fails with a newer one."
+    )
+    apps = [
+        *ALLAUTH_APPS,
+        "auth_kit",
+        "auth_kit.social",
+        "auth_kit.mfa",
+        "auth_kit.webauthn",
+        "rest_framework_simplejwt.token_blacklist",
+    ]
+    settings = {
+        "SOCIALACCOUNT_PROVIDERS": GOOGLE,
+        "ACCOUNT_EMAIL_VERIFICATION": "optional",
+        "SIMPLE_JWT": SIMPLE_JWT,
+        "AUTH_KIT": {
+            "USE_MFA": True,
+            "USE_PASSWORDLESS": True,
+            "PASSWORDLESS_HANDLERS": [
+                "auth_kit.passwordless.handlers.email_link.EmailLinkHandler",
+                "auth_kit.passwordless.handlers.webauthn.WebAuthnHandler",
+            ],
+            "PASSWORDLESS_MAGIC_LINK_URL": "https://app.example.com/link",
+        },
+    }
+    authentication = "auth_kit.authentication.JWTCookieAuthentication"
+    features = {
+        "sign-up": answers("/auth/registration/", SIGN_UP_TWICE, 201),
+        "password reset by mail": sends_mail("/auth/password/reset/", ADA),
+        "mail address is verified at sign-up": sends_mail("/auth/registration/", SIGN_UP_TWICE),
+        "sign-in by a code or a link in a mail": sends_mail("/auth/passwordless/email/initiate/", ADA),
+        "social sign-in": answers("/auth/social/google/", {}, 400, '"code"'),
+        "second factor (TOTP)": answers("/auth/mfa/", {"method": "app"}, 201, "qr_link", signed_in=True),
+        "passkeys": answers("/auth/passwordless/webauthn/initiate/", {}, 200, "challenge"),
+    }
+
+    def urlpatterns(self) -> list[Any]:
+        from django.urls import include, path
+
+        return [
+            path("auth/social/", include("auth_kit.social.urls")),
+            path("auth/webauthn/", include("auth_kit.webauthn.urls")),
+            path("auth/", include("auth_kit.urls")),
+        ]
+
+
+class JwtAllauth(Peer):
+    label, distribution = "django-jwt-allauth", "django-jwt-allauth"
+    setup = (
+        "`JWT_ALLAUTH_ACCESS_TOKEN_SESSION_CHECK`; the refresh token is in a cookie, by default, and the page keeps "
+        "the access token and sends it in a header; allauth's apps `socialaccount` and `mfa`."
+    )
+    uses_cookies = True
+    apps = ["jwt_allauth", "rest_framework.authtoken", *ALLAUTH_APPS, "allauth.mfa", "django.contrib.admin"]
+    middleware = ALLAUTH_MIDDLEWARE
+    settings = {
+        "AUTHENTICATION_BACKENDS": [
+            "django.contrib.auth.backends.ModelBackend",
+            "allauth.account.auth_backends.AuthenticationBackend",
+        ],
+        "ACCOUNT_ADAPTER": "jwt_allauth.adapter.JWTAllAuthAdapter",
+        "ACCOUNT_LOGIN_METHODS": {"email"},
+        "ACCOUNT_SIGNUP_FIELDS": ["email*", "password1*", "password2*"],
+        "EMAIL_VERIFICATION": "optional",
+        "JWT_ALLAUTH_SECRET_KEY": "for the comparison only, and long enough for HS256",
+        "JWT_ALLAUTH_ACCESS_TOKEN_SESSION_CHECK": True,
+        "JWT_ALLAUTH_MFA_TOTP_MODE": "optional",
+        "SOCIALACCOUNT_PROVIDERS": GOOGLE,
+    }
+    authentication = "jwt_allauth.authentication.JWTAllAuthAuthentication"
+    stateless_settings = {"JWT_ALLAUTH_ACCESS_TOKEN_SESSION_CHECK": False}
+
+    features = {
+        "sign-up": answers("/jwt-allauth/registration/", SIGN_UP_TWICE, 201),
+        "password reset by mail": sends_mail("/jwt-allauth/password/reset/", ADA),
+        "mail address is verified at sign-up": sends_mail("/jwt-allauth/registration/", SIGN_UP_TWICE),
+        "social sign-in": answers(
+            "/jwt-allauth/social/google/token/", {"client_id": "id", "id_token": "forged"}, 401, "invalid_social_token"
+        ),
+        "second factor (TOTP)": answers("/jwt-allauth/mfa/setup/", {}, 200, "secret", signed_in=True),
+    }
+
+    def urlpatterns(self) -> list[Any]:
+        from django.urls import include, path
+
+        return [path("jwt-allauth/", include("jwt_allauth.urls"))]
+
+    def sign_in(self, username: str, password: str) -> Call:
+        return Call("POST", "/jwt-allauth/login/", {"email": f"{username}@example.com", "password": password})
+
+    def refresh(self, client: Client) -> Call:
+        return Call("POST", "/jwt-allauth/refresh/", {})
+
+    def sign_out(self, client: Client) -> Call:
+        return Call("POST", "/jwt-allauth/logout/", {})
+
+    def change_password(self, client: Client, old: str, new: str) -> Call:
+        data = {"old_password": old, "new_password1": new, "new_password2": new}
+        return Call("POST", "/jwt-allauth/password/change/", data)
+
+    def keep(self, client: Client, answer: Any) -> None:
+        client.bear("Bearer", answer["access"], answer.get("refresh"))
+
+    def create_user(self) -> None:
+        """With a confirmed address, as its sign-up makes them: it sends no mail to another."""
+        from allauth.account.models import EmailAddress
+        from django.contrib.auth import get_user_model
+
+        super().create_user()
+        user = get_user_model().objects.get(username="ada")
+        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
 
 
 class SimpleJwt(packages.SimpleJwt, Peer):
@@ -223,18 +375,6 @@ class AllauthBrowser(Peer):
     def features(self) -> dict[str, Callable[[Device], bool]]:  # type: ignore[override]
         base = f"/_allauth/{self.client}/v1"
 
-        def verifies_mail(device: Device) -> bool:
-            from django.core import mail
-
-            device.post(f"{base}/auth/signup", SIGN_UP, format="json")
-            return [message.to for message in mail.outbox] == [["grace@example.com"]]
-
-        def sends_code(device: Device) -> bool:
-            from django.core import mail
-
-            answer = device.post(f"{base}/auth/code/request", {"email": "ada@example.com"}, format="json")
-            return answer.status_code == 401 and len(mail.outbox) == 1  # 401: one more step to go
-
         def redirects_to_provider(device: Device) -> bool:
             data = {"provider": "google", "callback_url": "http://testserver/", "process": "login"}
             answer = device.post(f"{base}/auth/provider/redirect", data)
@@ -249,14 +389,11 @@ class AllauthBrowser(Peer):
             answer = device.get(f"{base}/auth/webauthn/login")
             return answer.status_code == 200 and "request_options" in answer.json()["data"]
 
-        def signs_up(device: Device) -> bool:
-            return device.post(f"{base}/auth/signup", SIGN_UP, format="json").status_code == 200
-
         return {
-            "sign-up": signs_up,
-            "password reset by mail": sends_reset_mail(f"{base}/auth/password/request"),
-            "mail address is verified at sign-up": verifies_mail,
-            "one-time code by mail": sends_code,
+            "sign-up": answers(f"{base}/auth/signup", SIGN_UP, 200),
+            "password reset by mail": sends_mail(f"{base}/auth/password/request", ADA),
+            "mail address is verified at sign-up": sends_mail(f"{base}/auth/signup", SIGN_UP),
+            "sign-in by a code or a link in a mail": sends_mail(f"{base}/auth/code/request", ADA),
             "social sign-in": redirects_to_provider,
             "second factor (TOTP)": offers_totp,
             "passkeys": offers_passkeys,
@@ -303,12 +440,9 @@ class AllauthApp(AllauthBrowser):
         features = dict(super().features)
         del features["social sign-in"]  # a redirect is for the browser client
 
-        def takes_provider_token(device: Device) -> bool:
-            data = {"provider": "google", "process": "login", "token": {"client_id": "id", "id_token": "forged"}}
-            answer = device.post("/_allauth/app/v1/auth/provider/token", data, format="json")
-            return answer.status_code == 400 and answer.json()["errors"][0]["code"] == "invalid_token"
-
-        return {**features, "social sign-in": takes_provider_token}
+        data = {"provider": "google", "process": "login", "token": {"client_id": "id", "id_token": "forged"}}
+        takes_token = answers("/_allauth/app/v1/auth/provider/token", data, 400, "invalid_token")
+        return {**features, "social sign-in": takes_token}
 
     def refresh(self, client: Client) -> Call:
         return Call("POST", "/_allauth/app/v1/tokens/refresh", {"refresh_token": client.refresh_token})
@@ -318,11 +452,86 @@ class AllauthApp(AllauthBrowser):
         client.bear("Bearer", given["access_token"], given["refresh_token"])
 
 
+class Original(Peer):
+    """FastAuth itself, whose cookie delivery this app brings to Django."""
+
+    label, distribution = "FastAuth (FastAPI)", "sreekarnv-fastauth"
+    setup = (
+        '`token_delivery="cookie"`, `token_adapter`, `session_adapter`, an issuer and an '
+        "audience; a second instance in JSON delivery for apps; its providers for links by mail, Google and passkeys."
+    )
+    csrf_cookie = "csrf_token"
+    uses_cookies = True
+    sessions = ("/auth/sessions", "/auth/sessions/{id}")
+    features = {
+        "sign-up": answers("/auth/register", SIGN_UP, 201),
+        "password reset by mail": sends_mail("/auth/forgot-password", ADA),
+        "mail address is verified at sign-up": sends_mail("/auth/register", SIGN_UP),
+        "sign-in by a code or a link in a mail": sends_mail("/auth/magic-links/login", ADA),
+        "social sign-in": lambda device: (
+            "//accounts.google.com/"
+            in device.get("/auth/oauth/google/authorize?redirect_uri=http://testserver/").json()["url"]
+        ),
+        "passkeys": answers("/auth/passkeys/authenticate/begin", {}, 200, "challenge"),
+    }
+
+    def __init__(self) -> None:
+        self.folder = TemporaryDirectory()
+        self.database = f"{self.folder.name}/db.sqlite3"
+
+    @cached_property
+    def site(self) -> Site:
+        from tests.comparison.fastapi_site import Site
+
+        return Site(self.database)
+
+    def urlpatterns(self) -> list[Any]:
+        from django.urls import re_path
+
+        return [re_path("", self.site.as_django_view())]
+
+    def sign_in(self, username: str, password: str) -> Call:
+        return Call("POST", "/auth/login", {"email": f"{username}@example.com", "password": password})
+
+    def refresh(self, client: Device) -> Call:
+        return Call("POST", "/auth/refresh", headers=self.csrf(client))
+
+    def sign_out(self, client: Device) -> Call:
+        return Call("POST", "/auth/logout", headers=self.csrf(client))
+
+    def csrf(self, client: Device) -> dict[str, str]:
+        return {"HTTP_X_CSRF_TOKEN": client.cookies[self.csrf_cookie].value}
+
+    def change_password(self, client: Device, old: str, new: str) -> Call:
+        data = {"current_password": old, "new_password": new}
+        return Call("POST", "/auth/account/change-password", data, headers=self.csrf(client))
+
+    def sign_in_app(self, device: Device) -> None:
+        given = device.post("/app/auth/login", {**ADA, "password": PASSWORD}, format="json").json()
+        answer = device.post("/app/auth/refresh", {"refresh_token": given["refresh_token"]}, format="json")
+        device.bear("Bearer", answer.json()["access_token"])
+
+    def create_user(self) -> None:
+        self.site.create_user("ada@example.com", PASSWORD)
+
+    def set_password(self, password: str) -> None:
+        self.site.set_password("ada@example.com", password)
+
+    def delete_users(self) -> None:
+        self.site.empty()
+
+    def captured_queries(self) -> AbstractContextManager[Sized]:
+        return self.site.captured_queries()
+
+
 PEERS: dict[str, type[Peer]] = {
     "fastauth": FastAuth,
     "dj-rest-auth": DjRestAuth,
+    "drf-auth-kit": DrfAuthKit,
+    "django-jwt-allauth": JwtAllauth,
     "simplejwt": SimpleJwt,
     "allauth-browser": AllauthBrowser,
     "allauth-app": AllauthApp,
     "knox": Knox,
+    "original": Original,
 }

@@ -18,7 +18,7 @@ HERE = Path(__file__).parents[2]
 
 
 @contextmanager
-def migrated_postgres() -> Iterator[PostgreSQL]:
+def migrated_postgres(kind: type[PostgreSQL] = PostgreSQL) -> Iterator[PostgreSQL]:
     """A server of its own, with the tables of the suite's settings."""
     if os.environ.get("FASTAUTH_TEST_DATABASE", "sqlite") != "sqlite":
         pytest.skip("brings servers of its own, so one run is enough")
@@ -26,16 +26,20 @@ def migrated_postgres() -> Iterator[PostgreSQL]:
         cannot_run(lack)
     if find("initdb") is None or find("postgres") is None:
         is_missing("initdb")
-    server = PostgreSQL()
+    server = kind()
     server.install()
     server.start()
     try:
-        query(server, "CREATE DATABASE fastauth")
-        migrate = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity=0"]
-        subprocess.run(migrate, env=environment(server), cwd=HERE, check=True)
+        migrate(server)
         yield server
     finally:
         server.stop()
+
+
+def migrate(server: PostgreSQL) -> None:
+    query(server, "CREATE DATABASE fastauth")
+    command = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity=0"]
+    subprocess.run(command, env=environment(server), cwd=HERE, check=True)
 
 
 def query(server: PostgreSQL, sql: str, *parameters: Any, database: str = "postgres") -> list[tuple[Any, ...]]:

@@ -3,8 +3,8 @@
 Each run is a pytest of its own, because Django's settings name one default database. To debug one, start it by hand:
 ``FASTAUTH_TEST_DATABASE=postgres FASTAUTH_TEST_ISOLATION="repeatable read" python -m pytest tests/database``.
 
-Through PgBouncer and Django's pool go the races and people's ways through the app. The tests of crashes pass there too,
-but each of them waits for the pool to give up.
+Through PgBouncer and Django's pool, and with prepared statements, go the races and people's ways through the app. The
+tests of crashes pass there too, but each of them waits for the pool to give up.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import CONNECTION_VARIABLE, KINDS, POOLS
+from tests.databases import ALL, CONNECTION_VARIABLE, KINDS, POOLS, PREPARED, PgBouncer, PreparedPgBouncer
 from tests.missing import cannot_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.database]
@@ -30,19 +30,21 @@ OTHERS = [
 
 
 if RUN[0] == "sqlite":
-    OTHERS += [(pool, "") for pool in POOLS]
+    OTHERS += [(other, "") for other in POOLS | PREPARED]
 
 
 @pytest.mark.parametrize(("kind", "isolation"), OTHERS, ids=[", ".join(filter(None, other)) for other in OTHERS])
 def test_races(kind, isolation):
-    if lack := (KINDS | POOLS)[kind].missing():
+    if lack := ALL[kind].missing():
         cannot_run(lack)
+    if ALL[kind] is PreparedPgBouncer and PgBouncer.version() < PreparedPgBouncer.since:
+        pytest.skip("this PgBouncer does not know prepared statements")
     environment = {**os.environ, "FASTAUTH_TEST_DATABASE": kind, "FASTAUTH_TEST_ISOLATION": isolation}
     del environment[CONNECTION_VARIABLE]
     here = Path(__file__)
 
     options = ["-p", "no:cacheprovider", f"--ignore={here}"]
-    if kind in POOLS:
+    if kind not in KINDS:
         # A pool keeps connections, and PostgreSQL drops no database that has one.
         options += ["--reuse-db", f"--ignore={here.with_name('test_crashes.py')}", *map(str, JOURNEYS)]
     run = subprocess.run(
