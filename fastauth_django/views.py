@@ -54,6 +54,7 @@ from .delivery import (
 )
 from .device_protocol import was_skipped
 from .device_sessions import has_idle_refresh_cookie, leave_to_device, require_ended
+from .django_session import end_django_session
 from .exceptions import (
     DeviceProofRequired,
     InvalidCredentials,
@@ -531,6 +532,7 @@ class RevokeSessionsView(AccountView):
             announce_signed_out(request._request, revoked)
             if _came_in_cookie(request):
                 cookies.clear_auth_cookies(request, response)
+                end_django_session(request._request)
         return response
 
 

@@ -107,6 +107,28 @@ def test_sign_out_flushes_the_admins_session_too(browser, account):
     assert browser.get("/whoami").content == b"nobody"
 
 
+@pytest.mark.parametrize("which", ["all", "the current one"])
+def test_ending_the_sessions_own_session_is_a_sign_out(browser, account, which):
+    """Or the browser would still be signed in where Django's sessions count, with a copy of them too."""
+    browser.force_login(account.user)
+    browser.sign_in(account)
+
+    [current] = AuthSession.objects.all()
+    browser.delete(f"/auth/sessions/{'all' if which == 'all' else current.pk}")
+
+    assert browser.get("/whoami").content == b"nobody"
+    assert not Session.objects.exists()
+
+
+def test_ending_the_others_leaves_it(browser, account):
+    browser.force_login(account.user)
+    browser.sign_in(account)
+
+    browser.delete("/auth/sessions/all?keep_current=true")
+
+    assert browser.get("/whoami").content.decode() == account.user.get_username()
+
+
 def test_json_delivery_never_touches_it(browser, account, admin_session):
     pair = browser.post("/app/login", account.credentials, format="json").json()
     browser.post("/app/logout", {"refresh_token": pair["refresh_token"]}, format="json")

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings as django_settings
+from django.contrib.auth import views as auth_views
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import checks
 
@@ -51,13 +52,21 @@ def _factor_faults() -> Iterator[checks.CheckMessage]:
     urls = [route.place.shown for route in project.auth_routes() if issubclass(route.view, taking_password)]
     if urls:
         yield messages.NO_SECOND_FACTOR(urls=", ".join(dict.fromkeys(url.rstrip("/") for url in urls)))
+    # A project that has wrapped one of Django's pages, or written its own, has thought of it.
+    pages = [place.shown for place, callback in project.callbacks() if _is_djangos_page(callback)]
+    if pages:
+        yield messages.PAGE_WITHOUT_SECOND_FACTOR(urls=", ".join(pages))
     if apps.is_installed("django.contrib.admin"):
         from django.contrib.admin import AdminSite
 
-        for callback in project.callbacks():
-            # A project that has wrapped it, or written its own, has thought of it.
+        for _place, callback in project.callbacks():
             if ismethod(callback) and callback.__func__ is AdminSite.login:
                 yield messages.ADMIN_WITHOUT_SECOND_FACTOR(site=cast("Any", callback).__self__.name)
+
+
+def _is_djangos_page(callback: Any) -> bool:
+    is_wrapped = hasattr(getattr(callback, "__wrapped__", None), "view_class")
+    return getattr(callback, "view_class", None) is auth_views.LoginView and not is_wrapped
 
 
 def _strategy_setting() -> list[str]:

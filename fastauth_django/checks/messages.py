@@ -295,7 +295,7 @@ SHORT_KEY = Message(
     "E011",
     "{key} signs or verifies tokens and has {length} bytes, but {algorithm} needs at least {needed} (RFC 7518, section "
     "3.2): whoever guesses it can act as any user.",
-    "Use a longer SECRET_KEY, or set SIMPLE_JWT['SIGNING_KEY'] to a longer key.",
+    "Use a longer key there. The app refuses tokens that the old one signed, so people sign in once more.",
 )
 UNKNOWN_ALGORITHM = Message(
     "E026",
@@ -508,6 +508,13 @@ ADMIN_WITHOUT_SECOND_FACTOR = Message(
     "knows that of a staff member needs no second factor.",
     "Set admin.site.login = secure_admin_login(admin.site.login), with secure_admin_login from "
     "allauth.account.decorators.",
+)
+PAGE_WITHOUT_SECOND_FACTOR = Message(
+    "W074",
+    "allauth.mfa is installed, and Django's sign-in page at {urls} asks for a password alone. allauth's API knows "
+    "whoever signs in there, and with the password they take the second factor off the account.",
+    "Leave the page out (django.contrib.auth.urls and rest_framework.urls bring it along), or have a view of your own "
+    "ask for the second factor there.",
 )
 ALLAUTH_INCOMPLETE = Message(
     "E068",

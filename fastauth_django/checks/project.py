@@ -53,9 +53,9 @@ def routes() -> list[Route] | None:
     return None if found is None else [route for place, callback in found for route in _routes_to(callback, place)]
 
 
-def callbacks() -> list[Any]:
+def callbacks() -> list[tuple[Place, Any]]:
     """What answers at each URL, be it a class, a function or a method; nothing if no URLconf can be loaded."""
-    return [callback for _place, callback in _everything() or []]
+    return _everything() or []
 
 
 def script_name() -> str:

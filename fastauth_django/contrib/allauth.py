@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from functools import cache
 from importlib import import_module
-from json import loads
+from json import JSONDecodeError, dumps, loads
 from typing import Any, cast
 from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.signals import password_changed, password_reset, password_set
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.headless.base.response import UnauthorizedResponse
 from allauth.headless.tokens.strategies.base import AbstractTokenStrategy
 from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
@@ -24,20 +26,22 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
-from django.utils.crypto import salted_hmac
+from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.functional import SimpleLazyObject
 from django.utils.html import format_html
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 
 from .. import csrf, sessions, urls, views
 from ..authentication import CookieJWTAuthentication, challenge
 from ..caching import forbid_storing
+from ..client_address import client_address
 from ..conf import Delivery, conf
 from ..delivery import sign_in, sign_out, update_session_auth_hash
 from ..exceptions import code_of
@@ -137,6 +141,8 @@ class Passage:
 
     def enter(self) -> HttpResponse | None:
         """Show allauth who sent the request. Returns an answer if it cannot, or not yet."""
+        if self.client and self.request.method != "GET" and not _is_readable(self.request.body):
+            return HttpResponseBadRequest()
         if self.client == "app":
             return self._enter_app()
         if self._comes_without_strict_cookies():
@@ -170,6 +176,7 @@ class Passage:
 
     def _enter_app(self) -> HttpResponse | None:
         """An app is who its header says. Cookies that a browser adds count for nothing."""
+        self.request.COOKIES = {}  # Of allauth's own cookies too: "trust this browser" would spare a script the code.
         try:
             authenticated = self.authentication.authenticate_by_header(Request(self.request))
         except AuthenticationFailed as refusal:
@@ -201,6 +208,8 @@ class Passage:
         self._leave_state()
         sign_out(self.request, self.carrier, token_delivery=self.delivery)
         self.request.session.flush()
+        if _is_state(self.request.session):  # An app's. It may sign in again at once, and finds that by its token.
+            self.request.session = import_module(django_settings.SESSION_ENGINE).SessionStore()
         self.request.user = AnonymousUser()
         self._end_new_session()
 
@@ -228,6 +237,13 @@ class Passage:
 
     def leave(self, response: HttpResponseBase) -> HttpResponseBase:
         """Put everything onto the answer that leaves. One that cannot carry a new session to the client ends it."""
+        try:
+            return self._load(response)
+        except Exception:  # The store of the state, or a body in which there is no place for a pair.
+            self._end_new_session()
+            raise
+
+    def _load(self, response: HttpResponseBase) -> HttpResponseBase:
         request = self.request
         failed = response.status_code >= 500
         if _is_state(request.session):
@@ -276,6 +292,21 @@ def _answering(request: HttpRequest) -> tuple[bool, str | None]:
     return is_allauths, getattr(view, "view_initkwargs", {}).get("client") if is_allauths else None
 
 
+def _is_readable(body: bytes) -> bool:
+    """Whether allauth, which refuses what is no JSON, can read ``body``.
+
+    It foresees neither JSON that nests too deeply, nor a number of thousands of digits, nor half a character (a lone
+    surrogate).
+    """
+    try:
+        dumps(loads(body), ensure_ascii=False).encode()
+    except (JSONDecodeError, UnicodeDecodeError):
+        return True
+    except (RecursionError, ValueError):
+        return False
+    return True
+
+
 # --- What a project names in its settings ----------------------------------------------------------------------------
 
 
@@ -299,6 +330,15 @@ class AllauthMiddleware(AuthenticatingMiddleware):
         response: HttpResponseBase = refusal or await self.get_response(request)
         return await sync_to_async(passage.leave)(response) if passage.is_open else response
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Tell an app that another request of its own has just ended the way to the sign-in. A browser Django tells."""
+        passage = _passage_of(request)
+        if passage.client != "app" or not isinstance(exception, UpdateError):
+            return None
+        response = UnauthorizedResponse(request, status=410)
+        cast("Any", request).session = passage.django_session  # The other is gone, and nobody is to save it.
+        return cast("HttpResponse", response)
+
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types.
     """``ACCOUNT_ADAPTER``: the sign-in and sign-out of allauth's own views, for both clients. Derive yours from it."""
@@ -311,15 +351,34 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """Refuse whom ``SIMPLE_JWT`` refuses, before a second factor is asked for."""
         if not sessions.may_sign_in(user):
             return cast("HttpResponse", self.respond_user_inactive(request, user))
+        request.session[_begun_with(user)] = user.get_session_auth_hash()
         return cast("HttpResponse | None", super().pre_login(request, user, **kwargs))
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
-        """Begin a session. Raises ``ImproperlyConfigured`` without :class:`AllauthMiddleware`, which delivers it."""
-        _passage_of(request).sign_in(user)
+        """Begin a session. Raises ``ImproperlyConfigured`` without :class:`AllauthMiddleware`, which delivers it.
+
+        A sign-in that waits for a second factor or a code ends with a new password and with a ban, as a session does.
+        Else who has the old password would only have to stop at the last step. This raises what no view of allauth's
+        turns into an answer that trusts the browser.
+        """
+        passage = _passage_of(request)
+        current = user.get_session_auth_hash()
+        is_unchanged = constant_time_compare(request.session.get(_begun_with(user), current), current)
+        if not is_unchanged or not sessions.may_sign_in(user):
+            raise ImmediateHttpResponse(UnauthorizedResponse(request)) if passage.client else PermissionDenied
+        passage.sign_in(user)
 
     def logout(self, request: HttpRequest) -> None:
         """Revoke the session that the request carries."""
         _passage_of(request).sign_out()
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Whose limits allauth counts up: behind proxies, as REST framework's ``NUM_PROXIES`` says for ours.
+
+        Else all visitors would have the proxy's address, and one of them could use up the limits of everybody.
+        """
+        address = client_address(request) if api_settings.NUM_PROXIES is not None else None
+        return address or cast("str", super().get_client_ip(request))
 
     def add_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Messages are for pages. Where there are none, they would pile up in a cookie."""
@@ -358,6 +417,11 @@ class TokenStrategy(AbstractTokenStrategy):  # type: ignore[misc]
         spec["securitySchemes"]["AccessToken"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
         spec["security"].insert(0, {"AccessToken": []})
         return spec
+
+
+def _begun_with(user: AbstractBaseUser) -> str:
+    """Where the session has the hash of the password with which ``user`` began to sign in."""
+    return f"{SALT}.begun_with.{user.pk}"
 
 
 def _passage_of(request: HttpRequest) -> Passage:

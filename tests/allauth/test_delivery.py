@@ -1,6 +1,8 @@
 """How a sign-in of allauth's reaches the client, whatever answer leaves."""
 
 import logging
+from unittest import mock
+from uuid import UUID
 
 import pytest
 from allauth.account.adapter import DefaultAccountAdapter
@@ -12,7 +14,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client
 
 from fastauth_django import sign_in
-from fastauth_django.contrib.allauth import AccountAdapter, TokenStrategy
+from fastauth_django.contrib.allauth import AccountAdapter, TokenStrategy, state_of
 from fastauth_django.models import AuthSession
 from tests.allauth.clients import OURS, OWN_PAGE
 from tests.allauth.conftest import EMAIL
@@ -116,6 +118,16 @@ def test_any_answer_carries_cookies(front_end, user, settings):
     assert front_end.me() == EMAIL
 
 
+def test_state_that_cannot_be_stored_leaves_no_session(visitor, user, monkeypatch, caplog):
+    caplog.set_level(logging.CRITICAL, "django.request")
+    monkeypatch.setattr(type(state_of(UUID(int=0))), "save", mock.Mock(side_effect=OSError("the disk is full")))
+
+    assert post_password(visitor).status_code == 500
+
+    assert AuthSession.objects.count() == 1
+    assert not AuthSession.objects.live().exists()
+
+
 def test_refused_change_after_a_failure_keeps_no_state(front_end, user, settings, caplog):
     """As Django's own session, which is not saved after a failure."""
     caplog.set_level(logging.CRITICAL, "django.request")
@@ -144,6 +156,18 @@ def test_view_of_the_projects_own_signs_in_with_allauths_function(user):
     assert (response.status_code, response["Location"]) == (302, "/page")
     assert set(browser.cookies) == OURS
     assert browser.get("/page").json() == {"email": EMAIL}
+
+
+def test_view_of_the_projects_own_signs_in_whom_it_likes_but_nobody_who_is_banned(user):
+    browser = Client()
+    assert browser.post("/guest").status_code == 200
+    assert browser.get("/page").json() == {"email": EMAIL}
+    user.is_active = False
+    user.save()
+
+    assert Client().post("/guest").status_code == 403
+
+    assert AuthSession.objects.count() == 1
 
 
 def test_view_that_the_project_has_derived(visitor, user):
@@ -246,7 +270,7 @@ def refuse(user):
 
 
 @pytest.mark.parametrize("why", ["not active", "the project's rule"])
-def test_whom_simplejwt_refuses_allauth_refuses_too(visitor, user, settings, why):
+def test_whom_simplejwt_refuses_allauth_refuses_before_it_asks_for_more(visitor, user, secret, settings, why):
     if why == "not active":
         user.is_active = False
         user.save()
@@ -256,8 +280,38 @@ def test_whom_simplejwt_refuses_allauth_refuses_too(visitor, user, settings, why
     response = visitor.call("POST", "auth/login", CREDENTIALS)
 
     assert response.status_code in {400, 401}
+    assert b"mfa_authenticate" not in response.content
     assert visitor.me() is None
     assert not AuthSession.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [rb'{"email": "ada@example.com", "password": "\ud800"}', b"[" * 100_000, b'{"code": %s}' % (b"1" * 5000)],
+    ids=["half a character", "too deep", "too many digits"],
+)
+def test_json_that_allauth_does_not_foresee_is_the_clients_fault(visitor, user, body):
+    url = f"/_allauth/{visitor.kind}/v1/auth/login"
+
+    response = visitor.http.post(url, body, content_type="application/json", headers=visitor.headers())
+
+    assert response.status_code == 400
+
+
+def test_behind_proxies_each_visitor_has_limits_of_their_own(user, settings):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
+
+    def sign_in(address, password):
+        headers = {**OWN_PAGE, "X-Forwarded-For": address}
+        url = "/_allauth/browser/v1/auth/login"
+        body = {"email": f"{password}@example.com", "password": password} if password != PASSWORD else CREDENTIALS
+        return Client().post(url, body, content_type="application/json", headers=headers).status_code
+
+    guesses = [sign_in("203.0.113.9", f"guess{number}") for number in range(31)]
+
+    assert guesses[-1] == 429
+    assert sign_in("203.0.113.9", PASSWORD) == 429
+    assert sign_in("198.51.100.7", PASSWORD) == 200
 
 
 def test_openapi_document_names_the_access_token():

@@ -1,9 +1,10 @@
 """Every way of allauth's to sign in ends in one session of ours, for a front end and for an app."""
 
+import pytest
 from django.contrib.auth import get_user_model
 
 from fastauth_django.models import AuthSession
-from tests.allauth.clients import last_mail, totp
+from tests.allauth.clients import FrontEnd, last_mail, totp
 from tests.allauth.conftest import EMAIL
 from tests.factories import PASSWORD, make_account
 
@@ -172,6 +173,38 @@ def test_second_factor_without_the_first(visitor, secret):
     assert visitor.call("POST", "auth/2fa/authenticate", {"code": totp(secret)}).status_code == 401
 
     visitor.assert_signed_out()
+
+
+@pytest.mark.parametrize("stops_at", ["the code", "the last question"])
+def test_new_password_ends_a_sign_in_that_waits(front_end, secret, stops_at):
+    """Or who has the old one could stop at the last step, and go on when its owner has ended every session."""
+    answer_password(front_end)
+    code = totp(secret)
+    if stops_at == "the last question":
+        front_end.call("POST", "auth/2fa/authenticate", {"code": code})
+    owner = FrontEnd()
+    owner.call("POST", "auth/password/request", {"email": EMAIL})
+    owner.call("POST", "auth/password/reset", {"key": last_mail().code, "password": NEW_PASSWORD})
+
+    if stops_at == "the code":
+        front_end.call("POST", "auth/2fa/authenticate", {"code": code})
+    response = front_end.call("POST", "auth/2fa/trust", {"trust": True})
+
+    assert response.status_code == 401
+    assert "mfa_trusted" not in front_end.jar
+    assert not AuthSession.objects.live().exists()
+
+
+def test_ban_ends_a_sign_in_that_waits(app, user, secret):
+    answer_password(app)
+    user.is_active = False
+    user.save()
+
+    response = app.call("POST", "auth/2fa/authenticate", {"code": totp(secret)})
+
+    assert response.status_code == 401
+    assert not app.pair
+    assert not AuthSession.objects.exists()
 
 
 def test_trusted_browser_is_not_asked_again(front_end, secret):

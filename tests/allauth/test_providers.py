@@ -6,11 +6,12 @@ from html import unescape
 
 import pytest
 import requests
+from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 
-from tests.allauth.clients import OURS, FrontEnd, last_mail
+from tests.allauth.clients import OURS, App, FrontEnd, last_mail, totp
 from tests.allauth.conftest import EMAIL
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_account
 from tests.integration.provider import CLIENT_ID, PERSON, Provider
 
 HOME = "http://testserver/home"
@@ -114,6 +115,28 @@ def test_by_token(visitor, provider):
     assert response.status_code == 200
     visitor.assert_signed_in(response, PERSON["email"])
     assert len(visitor.sessions()) == 1
+
+
+def test_by_token_over_another_users_session_to_a_second_factor(app, provider, user, secret, recovery_codes):
+    """allauth signs the app out first. What it waits for then is found by the token of the way."""
+    app.call("POST", "auth/login", {"email": EMAIL, "password": PASSWORD})
+    app.call("POST", "auth/2fa/authenticate", {"code": totp(secret)})
+    app.call("POST", "auth/reauthenticate", {"password": PASSWORD})
+    assert offer_token(app, provider, "connect").status_code == 200
+    other = App()
+    make_account("bob", email="bob@example.com")
+    EmailAddress.objects.create(
+        user=get_user_model().objects.get(email="bob@example.com"), email="bob@example.com", verified=True, primary=True
+    )
+    other.call("POST", "auth/login", {"email": "bob@example.com", "password": PASSWORD})
+    before = other.clone()
+
+    assert offer_token(other, provider).status_code == 401
+
+    assert before.me() is None
+    other.pair = {}
+    response = other.call("POST", "auth/2fa/authenticate", {"code": recovery_codes[0]})
+    other.assert_signed_in(response, EMAIL)
 
 
 def test_token_that_another_key_signed(visitor, provider):

@@ -4,13 +4,15 @@ from importlib import import_module
 from unittest import mock
 
 import pytest
+from allauth.account.signals import login_code_rejected
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.models import Session
 
 from fastauth_django.models import AuthSession
-from tests.allauth.clients import App, FrontEnd, last_mail
+from tests.allauth.clients import App, FrontEnd, last_mail, totp
 from tests.allauth.conftest import EMAIL
+from tests.allauth.test_flows import answer_password
 from tests.factories import PASSWORD
 
 STORES = "django.contrib.sessions.backends"
@@ -148,6 +150,16 @@ def test_no_session_of_djangos_opens_the_api_for_apps(app, user):
     assert app.http.get("/_allauth/app/v1/account/email").status_code == 401
 
 
+def test_browser_that_is_trusted_vouches_for_no_app(app, front_end, user, secret):
+    """A script on a page could call the API for apps, and would be given a pair that it can read."""
+    answer_password(front_end)
+    front_end.call("POST", "auth/2fa/authenticate", {"code": totp(secret)})
+    front_end.call("POST", "auth/2fa/trust", {"trust": True})
+    app.http.cookies["mfa_trusted"] = front_end.jar["mfa_trusted"]
+
+    answer_password(app)
+
+
 def test_session_token_of_the_way_is_worth_nothing_after_the_sign_in(app, user):
     app.call("POST", "auth/code/request", {"email": EMAIL})
     token = app.session_token
@@ -158,6 +170,22 @@ def test_session_token_of_the_way_is_worth_nothing_after_the_sign_in(app, user):
     thief.session_token = token
 
     assert thief.call("GET", "auth/session").status_code == 410
+
+
+def test_app_that_ends_the_way_in_two_requests_at_once_is_told(app, user):
+    app.call("POST", "auth/code/request", {"email": EMAIL})
+
+    def end(**kwargs):
+        Session.objects.all().delete()
+
+    login_code_rejected.connect(end)
+    try:
+        response = app.call("POST", "auth/code/confirm", {"code": "WRONG1"})
+    finally:
+        login_code_rejected.disconnect(end)
+
+    assert response.status_code == 410
+    assert not Session.objects.exists()
 
 
 def test_session_id_of_the_way_is_worth_nothing_after_the_sign_in(front_end, user):

@@ -15,5 +15,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("page", views.page),
     path("invitation", views.invitation),
+    path("guest", views.guest),
     path("short-visit", views.short_visit),
 ]

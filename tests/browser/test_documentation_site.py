@@ -88,6 +88,19 @@ QUERIES = {
     "RS256": "integrations/second-service",
     "device bound": "device-binding",
     "comparison": "comparison",
+    "cors error": "troubleshooting",
+    "failed to fetch": "troubleshooting",
+    "AnonymousUser": "troubleshooting",
+    "415": "troubleshooting",
+    "no such table": "troubleshooting",
+    "resend": "accounts",
+    "mobile app": "front-ends/without-a-browser",
+    "vue": "front-ends/javascript-client",
+    "magic link": "python",
+    "case insensitive": "user-models",
+    "token lifetime": "settings",
+    "rotate secret key": "deployment",
+    "cleanup": "deployment",
 }
 #: Figures of many columns, which a phone scrolls inside of their own frame.
 FIGURES = {"comparison.html", "performance.html", "samesite.html", "scaling.html"}

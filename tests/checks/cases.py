@@ -13,6 +13,7 @@ from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
+from django.contrib.auth import views as auth_views
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import UserManager
 from django.core import mail
@@ -1617,6 +1618,18 @@ ALLAUTH = [
         "the admin's own page",
         urls(project.REFRESH, path("admin/", admin.site.urls)),
         urls(project.REFRESH, secured_admin()),
+    ),
+    Case(
+        "W074",
+        "the page of the browsable API",
+        urls(project.REFRESH, path("api-auth/", include("rest_framework.urls"))),
+        urls(project.REFRESH, path("in", type("OwnPage", (auth_views.LoginView,), {}).as_view())),
+    ),
+    Case(
+        "W074",
+        "Django's own page",
+        urls(project.REFRESH, path("in", auth_views.LoginView.as_view())),
+        urls(project.REFRESH, path("in", never_cache(auth_views.LoginView.as_view()))),
     ),
     Case(
         "E066",

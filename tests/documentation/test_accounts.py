@@ -35,10 +35,14 @@ def test_forgotten_password_is_reset_once_and_ends_every_session(make_project):
         project,
         READ
         + """
+from django.contrib.auth.models import User
+
 register(username="ada", email="ada@example.com")
 post("/account/forgotten", email="nobody@example.com")
 post("/account/forgotten", email="no address")
 post("/account/forgotten", email="Ada@example.com")
+client.defaults["HTTP_X_FORWARDED_FOR"] = "203.0.113.9"
+post("/account/forgotten", email="ada@example.com")
 [sent] = mail.outbox
 uid, token = re.search(r"https://app.example.com/reset#uid=(.+)&token=(.+)", sent.body).groups()
 
@@ -48,6 +52,9 @@ def reset(uid, token, password="another horse battery"):
 reset(uid, "x" + token)
 reset("garbage", token)
 reset(uid, token, "123")
+User.objects.update(is_active=False)
+reset(uid, token)
+User.objects.update(is_active=True)
 answers.append([client.get("/auth/me").status_code, {}])
 reset(uid, token)
 answers.append([client.get("/auth/me").status_code, {}])
@@ -57,9 +64,9 @@ login("ada", "another horse battery")
 """,
     )
 
-    assert statuses(answers) == [201, 200, 400, 200, 400, 400, 400, 200, 200, 401, 400, 401, 200]
-    assert answers[1] == answers[3]
-    assert [list(body) for _status, body in answers[4:7]] == [["token"], ["token"], ["new_password"]]
+    assert statuses(answers) == [201, 200, 400, 200, 200, 400, 400, 400, 400, 200, 200, 401, 400, 401, 200]
+    assert answers[1] == answers[3] == answers[4]
+    assert [list(body) for _status, body in answers[5:9]] == [["token"], ["token"], ["new_password"], ["token"]]
 
 
 def test_account_is_activated_by_code_and_password(make_project):
@@ -82,6 +89,10 @@ def activate(code, password="{PASSWORD}"):
     post("/account/activate", code=code, password=password)
 
 login("ada")
+post("/account/new-code", email="nobody@example.com")
+post("/account/new-code", email="Ada@example.com")
+[_sent, again] = mail.outbox
+code = again.body.removeprefix("Your code: ")
 activate("x" + code)
 activate(code, "the owner's click on a stranger's code")
 activate(code)
@@ -89,11 +100,14 @@ answers.append([client.get("/auth/me").status_code, {{}}])
 activate(code)
 User.objects.update(is_active=False)
 activate(code)
+post("/account/new-code", email="ada@example.com")
+answers.append([len(mail.outbox), {{}}])
 login("ada")
 """,
     )
 
-    assert statuses(answers) == [201, 401, 400, 400, 200, 200, 400, 400, 401]
+    assert statuses(answers) == [201, 401, 200, 200, 400, 400, 200, 200, 400, 400, 200, 2, 401]
+    assert answers[2] == answers[3]
     assert "user" in answers[0][1]
     assert "expires_in" not in answers[0][1]
 

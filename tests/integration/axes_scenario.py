@@ -45,6 +45,21 @@ def test_axes_locks_out_and_the_right_password_does_not_help(account, path):
     assert not response.cookies
 
 
+def test_who_is_locked_out_is_told_in_html(account):
+    answer = [guess(account) for _guess in range(3)][-1]
+
+    assert (answer.status_code, answer["Content-Type"]) == (429, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize("is_logged", [True, False])
+def test_the_access_log_begins_a_session_of_djangos(account, settings, is_logged):
+    settings.AXES_DISABLE_ACCESS_LOG = not is_logged
+
+    answer = Browser().sign_in(account)
+
+    assert ("sessionid" in answer.cookies, AccessLog.objects.exists()) == (is_logged, is_logged)
+
+
 def test_success_resets_what_axes_has_counted(account):
     for _round in range(2):
         assert [guess(account).status_code for _guess in range(2)] == [401, 401]

@@ -206,6 +206,20 @@ def test_her_old_cookie_is_exchanged_for_a_session_once(after, ada, visit):
     assert (again.status_code, "Set-Cookie" in again.headers) == (400, False)
 
 
+def test_a_cookie_that_was_exchanged_is_on_the_blacklist(before, move, serve, visit):
+    project = move(before)
+    [line] = re.findall(r"`([^`]+ = token\.blacklist\(\))`", text_of(PAGE, "Steps"))
+    code = re.sub(r"\w+ = cache\.add.+", line, project.read("mysite/exchange.py"))
+    project.write("mysite/exchange.py", code, append=False)
+    project.configure('INSTALLED_APPS += ["rest_framework_simplejwt.token_blacklist"]')
+    server = serve(project, "migrate")
+    cookies = {"app-refresh": sign_in_before(server, visit(before)).cookies["app-refresh"]}
+
+    statuses = [visit(server).post("/dj-rest-auth/exchange", cookies=cookies).status_code for _time in range(2)]
+
+    assert statuses == [200, 400]
+
+
 def test_signing_out_ends_the_session_that_the_cookie_became(ada):
     ada.post("/dj-rest-auth/exchange")
     kept = ada.cookies.get_dict()
@@ -396,6 +410,15 @@ def test_the_bodies_in_the_table_are_those(before, after, visit):
     assert visit(before).get("/private", cookies=old_kept).status_code == 200
     refusal = visit(after).get("/private", headers={"Authorization": f"Bearer {kept['access_token']}"})
     assert (refusal.status_code, refusal.json()["code"]) == (401, "session_revoked")
+
+
+def test_signing_in_and_out_may_keep_their_addresses(before, move, serve, visit):
+    project = move(before)
+    code = project.read("mysite/urls.py").replace('path("auth/", include(', 'path("dj-rest-auth/", include(')
+    ada = visit(serve(project.write("mysite/urls.py", code, append=False), "migrate"))
+
+    assert ada.sign_in("/dj-rest-auth/login/", username="ada", password=PASSWORD).status_code == 200
+    assert ada.post("/dj-rest-auth/logout/").status_code == 200
 
 
 def test_way_back(after, move):

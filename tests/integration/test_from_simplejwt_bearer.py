@@ -28,7 +28,7 @@ REST_FRAMEWORK = {{
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {{"anon": "1000/day"}},
 }}
-SIMPLE_JWT = {{"ALGORITHM": "HS512", "USER_ID_CLAIM": "person"}}
+SIMPLE_JWT = {{"ALGORITHM": "HS512", "USER_ID_CLAIM": "person", "CHECK_REVOKE_TOKEN": True}}
 """
 MODELS = """
 from django.contrib.auth.models import AbstractUser
@@ -78,6 +78,22 @@ class ReportTests(TestCase):
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {RefreshToken.for_user(ada).access_token}")
         self.assertEqual(client.get("/reports").json(), {"user": "ada"})
 """
+OWN_CLASS = """
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+
+class OwnAuthentication(JWTAuthentication):
+    pass
+"""
+WITH_A_COOKIE = """
+from django.contrib.auth import get_user_model
+from fastauth_django.test import force_sign_in
+from rest_framework.test import APIClient
+
+client = APIClient(HTTP_HOST="localhost")
+force_sign_in(client, get_user_model().objects.create_user("eve"))
+print(client.get("/private").json())
+"""
 FOREIGN = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
 
 
@@ -96,7 +112,7 @@ def make_site(make_project):
 
 @pytest.fixture(scope="module")
 def before(make_site, serve):
-    return serve(make_site(), "migrate", users={"ada": PASSWORD})
+    return serve(make_site(), "migrate", users={"ada": PASSWORD, "bob": PASSWORD})
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +172,20 @@ def test_an_access_token_is_exchanged_for_nothing(pair, ada):
     assert ada.post("/auth/exchange", json={"refresh": pair["access"]}).status_code == 400
 
 
+def test_a_new_password_ends_a_token_that_nobody_has_exchanged(before, after, visit):
+    """Where SIMPLE_JWT has CHECK_REVOKE_TOKEN, as simplejwt's own class."""
+    old = visit(before).sign_in("/api/token/", username="bob", password=PASSWORD).json()
+    bob = visit(after)
+    bob.sign_in(username="bob", password=PASSWORD)
+    body = {"current_password": PASSWORD, "new_password": "battery horse correct 7"}
+    assert bob.post("/auth/account/change-password", json=body).status_code == 200
+
+    answer = visit(after).post("/auth/exchange", json={"refresh": old["refresh"]})
+
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (400, False)
+    assert visit(after).get("/private", headers=bearer(old)).status_code == 401
+
+
 def test_a_page_of_another_site_exchanges_nothing(pair, ada):
     assert ada.post("/auth/exchange", json={"refresh": pair["refresh"]}, headers=FOREIGN).status_code == 403
 
@@ -166,6 +196,22 @@ def test_signing_out_ends_the_session_that_the_token_became(pair, ada):
 
     assert ada.post("/auth/logout").status_code == 200
     assert ada.get("/private", cookies=kept).status_code == 401
+
+
+def test_a_token_that_was_exchanged_is_on_the_blacklist(make_site, serve, visit):
+    project = make_site().follow(PAGE, "Steps").carry_out(PAGE, "Steps")
+    [line] = re.findall(r"`([^`]+ = token\.blacklist\(\))`", text_of(PAGE, "Steps"))
+    code = re.sub(r"\w+ = cache\.add.+", line, project.read("mysite/exchange.py"))
+    project.write("mysite/exchange.py", code, append=False)
+    project.configure('INSTALLED_APPS += ["rest_framework_simplejwt.token_blacklist"]')
+    server = serve(project, "migrate", users={"ada": PASSWORD})
+    ada = visit(server)
+    refresh = ada.sign_in("/api/token/", username="ada", password=PASSWORD).json()["refresh"]
+
+    statuses = [visit(server).post("/auth/exchange", json={"refresh": refresh}).status_code for _time in range(2)]
+
+    assert statuses == [200, 400]
+    assert ada.post("/api/token/refresh/", json={"refresh": refresh}).status_code == 401
 
 
 def test_page_gives_its_token_back(pair, after, tmp_path):
@@ -207,6 +253,17 @@ def test_each_mention_of_the_class_that_the_line_changes_exists(make_site):
 
     assert "fastauth_django.authentication.CookieJWTAuthentication" in project.read(project.settings_file)
     assert "simplejwt.authentication" not in project.read(project.settings_file)
+
+
+def test_a_class_of_the_projects_own_in_the_list_becomes_one_of_ours(make_site, before):
+    project = make_site().write("people/authentication.py", OWN_CLASS).follow(PAGE, "Steps")
+    project.configure('REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["people.authentication.OwnAuthentication"]')
+
+    project.carry_out(PAGE, "Steps")
+
+    assert "no issues" in project.manage("check")
+    project.take_tables_of(before).manage("migrate")
+    assert "{'user': 'eve'}" in project.manage("shell", "-c", WITH_A_COOKIE)
 
 
 def test_tests_of_the_project_pass_before_and_after(moved):

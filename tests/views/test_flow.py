@@ -13,7 +13,7 @@ from rest_framework.views import exception_handler
 from fastauth_django import views
 from fastauth_django.models import AuthSession, AuthSessionQuerySet
 from tests.clients import ACCESS, REFRESH, Browser
-from tests.factories import identifier_for, sign_up_data
+from tests.factories import PASSWORD, identifier_for, sign_up_data
 from tests.reading import clears_cookies, is_alive, revoked_reason, session_of, sets_cookies, touches_no_cookie
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +107,40 @@ def test_front_end_written_for_fastauth_works_unchanged(browser):
     assert signed_in.status_code == 200
     assert signed_in.cookies[REFRESH]["max-age"] == 90 * 24 * 60 * 60
     assert step("get", "me").status_code == 200
+
+
+# --- A database that is away ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [
+        ("post", "register"),
+        ("post", "login"),
+        ("post", "refresh"),
+        ("post", "logout"),
+        ("get", "me"),
+        ("get", "me?optional=true"),
+        ("post", "account/change-password"),
+        ("get", "sessions"),
+        ("delete", "sessions/all"),
+    ],
+)
+def test_database_that_is_away_clears_no_cookie(signed_in, method, route):
+    """As in a failover: a refusal would be final, and nobody can tell now whether the session is live."""
+    body = {**sign_up_data(), "current_password": PASSWORD, "new_password": "another horse battery 8"}
+    signed_in.raise_request_exception = False
+
+    def is_away(*args):
+        raise OperationalError("the connection is closed")
+
+    with connection.execute_wrapper(is_away):
+        response = getattr(signed_in, method)(f"/auth/{route}", body if method == "post" else None, format="json")
+
+    assert response.status_code == 500
+    assert not response.cookies
+    assert signed_in.get("/auth/me").status_code == 200
 
 
 # --- Views ----------------------------------------------------------------------------------------------------------
