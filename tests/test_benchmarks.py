@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import PostgreSQL
-from tests.missing import cannot_run, need
+from tests.databases import PostgreSQL, find
+from tests.missing import cannot_run, is_missing, need
 
 need("benchmarks", source="the repository")
 from benchmarks import report  # noqa: E402
 from benchmarks.contenders import CONTENDERS  # noqa: E402
+from benchmarks.servers import SERVERS  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 REFRESHES = 20
@@ -123,6 +124,23 @@ def test_parts_of_a_request_add_up_to_it():
     for (_whole, total), *parts in (rows[:refresh], rows[refresh:]):
         assert len(parts) > 5
         assert abs(total - sum(taken for _part, taken in parts)) <= len(parts)  # each is rounded
+
+
+@pytest.mark.nightly
+def test_every_project_answers_on_every_web_server():
+    need("gevent", "granian", source="the extra servers")
+    need("dj_rest_auth", "gunicorn", "psycopg_pool", "uvicorn")
+    if (reason := PostgreSQL.missing()) or (
+        reason := next((each for each in ("nginx", "wrk") if not find(each)), None)
+    ):
+        is_missing(reason)
+    command = [sys.executable, "-m", "benchmarks.servers", "--rounds", "1", "--seconds", "3"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(rf"^\| ({'|'.join(SERVERS)}) \|", done.stdout, re.MULTILINE)
+    assert len(rows) == len(SERVERS) * (4 + 3)  # Django's sessions have no refresh.
 
 
 def test_page_and_chart_show_the_run_that_is_kept():

@@ -322,22 +322,27 @@ def test_asynchronous_code_that_asks_synchronously_is_told_so():
         async_to_sync(AuthCookieMiddleware(view))(request)
 
 
-@pytest.mark.parametrize(("cookie", "hops"), [(False, 0), (True, 1)], ids=["visitor", "user"])
-def test_only_the_query_leaves_the_event_loops_thread(signed_in, monkeypatch, cookie, hops):
+def hops(browser: Browser, path: str) -> int:
+    """How often a request leaves the event loop's thread, in all of Django's asynchronous stack."""
     left = []
     hop = SyncToAsync.__call__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            SyncToAsync, "__call__", lambda self, *args, **kw: left.append(self.func) or hop(self, *args, **kw)
+        )
+        asynchronously(browser, path)
+    return len(left)
 
-    async def view(request):
-        with monkeypatch.context() as patch:
-            patch.setattr(SyncToAsync, "__call__", lambda self, *args: left.append(self.func) or hop(self, *args))
-            await request.auser()
-            await request.auser()
-        return HttpResponse()
 
-    headers = {"Cookie": jar(signed_in)} if cookie else {}
-    async_to_sync(AuthCookieMiddleware(view))(AsyncRequestFactory().get("/", headers=headers))
+def test_only_the_query_leaves_the_event_loops_thread(project, signed_in):
+    ours, project.MIDDLEWARE = project.MIDDLEWARE, [each for each in project.MIDDLEWARE if each != OURS]
+    without = hops(signed_in, "/async/imprint")
+    project.MIDDLEWARE = ours
 
-    assert len(left) == hops
+    assert hops(signed_in, "/async/imprint") == without, "nobody asks who it is"
+    assert hops(Browser(), "/async/whoami") == without, "no cookie, no query"
+    assert hops(signed_in, "/async/whoami") == without + 1
+    assert hops(signed_in, "/async/template") == without + 1, "asks twice"
 
 
 # --- Forged requests -----------------------------------------------------------------------------------------------

@@ -35,9 +35,14 @@ ROUTES = PROJECTS["fastauth_django"]
 PGBENCH_CLIENTS = 4
 LOOKUP = f"""SELECT s.*, u.* FROM {SESSIONS} s INNER JOIN {USERS} u ON s.user_id = u.id WHERE s.id = session_id(:n);
 """  # noqa: S608
-CHANGES = "generation = generation + 1, rotated_at = now(), expires_at = now() + interval '30 days'"
-UPDATE = f"""UPDATE {SESSIONS} SET {CHANGES} WHERE id = session_id(:n) AND revoked_at IS NULL;
-"""  # noqa: S608
+# As a refresh writes them, and the first request that shows that its answer arrived.
+REFRESH = """UPDATE {table} SET generation = generation + 1, predecessor = generation, successor = generation + 1,
+    seen = false, rotated_at = now(), expires_at = now() + interval '30 days'
+    WHERE id = session_id({n}) AND revoked_at IS NULL;
+"""
+CONFIRM = """UPDATE {table} SET seen = true WHERE id IN (
+    SELECT id FROM {table} WHERE id = session_id({n}) AND seen = false FOR UPDATE SKIP LOCKED);
+"""
 
 
 class Device:
@@ -106,6 +111,7 @@ class Measurement:
         gets = [seconds_of(device.get) for device in devices]
         self.connection.execute("CHECKPOINT")
         first, wal_of_first = self._with_wal(lambda: [seconds_of(device.refresh) for device in devices])
+        confirming, wal_of_confirming = self._with_wal(lambda: [seconds_of(device.get) for device in devices])
         again, wal_of_again = self._with_wal(lambda: [seconds_of(device.refresh) for device in devices])
         self.connection.execute("ALTER SYSTEM SET wal_compression = on")
         self.connection.execute("SELECT pg_reload_conf()")
@@ -114,23 +120,28 @@ class Measurement:
         _, wal_compressed = self._with_wal(lambda: [device.refresh() for device in others])
         self.connection.execute("ALTER SYSTEM RESET wal_compression")
         self.connection.execute("SELECT pg_reload_conf()")
+        refresh, confirm = (statement.format(table=SESSIONS, n=":n") for statement in (REFRESH, CONFIRM))
         signing_in = min(300, number // 2)
         _, wal_of_sign_in = self._with_wal(lambda: [Device().sign_in(n) for n in range(signing_in)])
         return {
             "sessions": number,
             "sizes": sizes,
             "users": self.connection.execute("SELECT pg_total_relation_size(%s::regclass)", [USERS]).fetchone()[0],
-            "milliseconds": in_milliseconds({"protected GET": gets, "refresh": [*first, *again]}),
+            "milliseconds": in_milliseconds(
+                {"protected GET": gets, "refresh": [*first, *again], "first GET after a refresh": confirming}
+            ),
             "wal": {
                 "refresh, the first of a page since a checkpoint": wal_of_first / len(first),
                 "refresh, a later one": wal_of_again / len(again),
+                "the first GET after a refresh": wal_of_confirming / len(confirming),
                 "the first, with wal_compression": wal_compressed / len(others),
                 "sign-in": wal_of_sign_in / signing_in,
             },
             "plans": self.plans(),
             "per second": {
                 "the query of a protected GET": self._per_second(LOOKUP),
-                "both queries of a refresh": self._per_second(LOOKUP + UPDATE),
+                "both queries of a refresh": self._per_second(LOOKUP + refresh),
+                "those, and the first GET after it": self._per_second(LOOKUP + refresh + LOOKUP + confirm),
             },
         }
 
@@ -182,8 +193,9 @@ class Measurement:
     def updates_in_place(self) -> list[dict[str, Any]]:
         """How many refreshes change their row in its page (HOT): in a table without room to spare and in one with some.
 
-        Each round is as many refreshes as there are rows, in random order. Before the third somebody opens a
-        transaction and leaves it open, so that nothing may be thrown away; after it they have gone.
+        Each round is as many refreshes as there are rows, in random order, each with the write that confirms it. Before
+        the third somebody opens a transaction and leaves it open, so that nothing may be thrown away; after it they
+        have gone.
         """
         number = min(100_000, max(self.options.sessions))
         return [self._with_fillfactor(fillfactor, number) for fillfactor in (100, 90)]
@@ -214,7 +226,9 @@ class Measurement:
         self.connection.execute("SET synchronous_commit = off")
         self.connection.execute(f"""DO $$ DECLARE n int; BEGIN
             FOR n IN SELECT (random() * ({number} - 1))::int FROM generate_series(1, {number}) LOOP
-                UPDATE {name} SET {CHANGES} WHERE id = session_id(n) AND revoked_at IS NULL;
+                {REFRESH.format(table=name, n="n")}
+                COMMIT;
+                {CONFIRM.format(table=name, n="n")}
                 COMMIT;
             END LOOP;
         END $$""")  # noqa: S608

@@ -21,7 +21,7 @@ def pages(plan: str) -> int:
 def by_size(sizes: list[dict[str, Any]]) -> str:
     head = ["sessions", *(number(size["sessions"]) for size in sizes)]
     rows = []
-    for act in ("protected GET", "refresh"):
+    for act in ("protected GET", "refresh", "first GET after a refresh"):
         rows += [
             [f"{act}, {name}, in milliseconds", *(size["milliseconds"][act][point] for size in sizes)]
             for name, point in (("median", "p50"), ("95 %", "p95"), ("99 %", "p99"))
@@ -65,7 +65,7 @@ def as_markdown(result: dict[str, Any]) -> str:
             f"The plans with {number(largest['sessions'])} sessions:",
             *(f"```text\n{plan}\n```" for plan in largest["plans"].values()),
             f"Refreshes of {number(hot[0]['rows'])} sessions that change their row in place (HOT). A round is as many "
-            "refreshes, in random order; a vacuum follows:",
+            "refreshes, in random order, each with the write of the first request after it; a vacuum follows:",
             in_place(hot),
             f'`clear_auth_sessions` said "{done["said"]}" after {done["seconds"]} s, which is '
             f"{number(done['dead'] / done['seconds'])} sessions a second; {number(done['left'])} live ones are left. "
