@@ -33,7 +33,13 @@ if RUN[0] == "sqlite":
     OTHERS += [(other, "") for other in POOLS | PREPARED]
 
 
-@pytest.mark.parametrize(("kind", "isolation"), OTHERS, ids=[", ".join(filter(None, other)) for other in OTHERS])
+def _case(kind, isolation):
+    # With prepared statements the quick tests run each time (scripts/test --all).
+    marks = pytest.mark.nightly if kind in PREPARED else ()
+    return pytest.param(kind, isolation, id=", ".join(filter(None, (kind, isolation))), marks=marks)
+
+
+@pytest.mark.parametrize(("kind", "isolation"), [_case(*other) for other in OTHERS])
 def test_races(kind, isolation):
     if lack := ALL[kind].missing():
         cannot_run(lack)
