@@ -214,7 +214,5 @@ class Load:
         self.process.stdin.flush()
 
     def result(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        result: dict[str, Any] = json.loads(self.process.stdout.readlines()[-1])
-        self.process.wait()
+        result: dict[str, Any] = json.loads(self.process.communicate()[0].splitlines()[-1])
         return result
