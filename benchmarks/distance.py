@@ -173,12 +173,8 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with ExitStack() as stack:
-        postgresql = DurablePostgreSQL()
-        stack.callback(postgresql.stop)
-        postgresql.install()
-        postgresql.start()
-        with postgresql.connect() as connection:
-            server = "PostgreSQL " + connection.execute("SHOW server_version").fetchone()[0].split()[0]
+        postgresql = stack.enter_context(DurablePostgreSQL().serving())
+        server = postgresql.version()
         near = postgresql.make_database("distance")
         configure(near)
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import children
 from tests.databases import PostgreSQL, Standby
 
 
@@ -31,13 +32,25 @@ class DurablePostgreSQL(PostgreSQL):
             connection.execute(f'CREATE DATABASE "{name}"')
         return f"postgres://{self.user}@127.0.0.1:{self.port}/{name}"
 
+    def version(self) -> str:
+        with self.connect() as connection:
+            [version] = connection.execute("SHOW server_version").fetchone()
+        return f"PostgreSQL {version.split()[0]}"
+
+    def sessions(self, database: str) -> dict[str, int]:
+        """How many sessions are in the table, by why they were revoked; the others under ``unrevoked``."""
+        with self.connect(database) as connection:
+            rows = connection.execute(
+                "SELECT revoked_reason, count(*) FROM fastauth_django_authsession GROUP BY revoked_reason"
+            ).fetchall()
+        return {reason or "unrevoked": count for reason, count in rows}
+
     def die(self) -> None:
         """Kill all of its processes at once, as a power cut does."""
-        server = Path(f"{self.data}/postmaster.pid").read_text().split()[0]
-        backends = Path(f"/proc/{server}/task/{server}/children").read_text().split()
-        for process in (server, *backends):
+        server = int(Path(f"{self.data}/postmaster.pid").read_text().split()[0])
+        for process in (server, *children(server)):
             with suppress(ProcessLookupError):
-                os.kill(int(process), signal.SIGKILL)
+                os.kill(process, signal.SIGKILL)
 
 
 class DurableStandby(DurablePostgreSQL, Standby):

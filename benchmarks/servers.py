@@ -29,9 +29,11 @@ from typing import Any
 
 from benchmarks import pages
 from benchmarks.contenders import CONTENDERS, USERS, Contender, Device
+from benchmarks.nginx import Nginx
 from benchmarks.packages import Call
 from benchmarks.pages import ROOT, number, table
 from benchmarks.postgresql import DurablePostgreSQL
+from benchmarks.processes import children, cpu_seconds
 from tests.databases import PostgreSQL, Server, find, found
 
 HOST = "api.example.test"
@@ -55,8 +57,6 @@ DISTRIBUTIONS = ["gunicorn", "gevent", "granian", "uvicorn", "Django", "psycopg"
 class Own(Server):
     """A server that runs as whoever runs this: the checkout and its interpreter need not be readable for nobody."""
 
-    stop_signal = "TERM"
-
     def __init__(self) -> None:
         super().__init__()
         self.identity = {}
@@ -64,6 +64,8 @@ class Own(Server):
 
 class Site(Own):
     """A web server with a contender's project on a socket. nginx passes on to it what is for the host ``name``."""
+
+    stop_signal = "TERM"
 
     def __init__(self, name: str, server: str, contender: Contender, database: dict[str, Any]) -> None:
         super().__init__()
@@ -120,9 +122,9 @@ class Site(Own):
         options = [f"-t{DEVICES}", f"-c{DEVICES}", f"-d{seconds}s", "-s", str(Path(__file__).with_suffix(".lua"))]
         headers = [word for name, value in self.headers(call).items() for word in ("-H", f"{name}: {value}")]
         command = [found("wrk"), *options, *headers, f"http://127.0.0.1:{self.port}{call.path}"]
-        server, database = cpu_seconds(self), cpu_seconds(Server.running)
+        server, database = spent_on(self), spent_on(Server.running)
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        server, database = cpu_seconds(self) - server, cpu_seconds(Server.running) - database
+        server, database = spent_on(self) - server, spent_on(Server.running) - database
         if done.returncode or not (seen := json.loads(done.stdout.splitlines()[-1]))["requests"] or seen["errors"]:
             sys.exit(f"{self.server}, {self.contender.name}, {operation}: {done.stdout}{done.stderr}")
         requests: int = seen["requests"]
@@ -134,24 +136,19 @@ class Site(Own):
         return {"p50": seen["p50"], "p99": seen["p99"], **counted}
 
 
-def cpu_seconds(server: Server | None) -> float:
+def spent_on(server: Server | None) -> float:
     """The time that processors have spent on a server and the processes that it started."""
     assert server is not None
-    ticks, processes = 0, [server.keeper.pid]
+    seconds, processes = 0.0, [server.keeper.pid]
     for process in processes:
-        # proc(5): utime, stime, and those of children that ended, 11 fields after the name, which may have spaces.
         with suppress(OSError):  # It has ended: then its time is among its parent's.
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15]))
-            for children in Path(f"/proc/{process}/task").glob("*/children"):
-                processes += map(int, children.read_text().split())
-    return ticks / os.sysconf("SC_CLK_TCK")
+            seconds += cpu_seconds(process)
+            processes += children(process)
+    return seconds
 
 
-class Nginx(Own):
+class Proxy(Own, Nginx):
     """One proxy before all sites."""
-
-    stop_signal = "QUIT"
 
     def __init__(self, sites: list[Site]) -> None:
         super().__init__()
@@ -166,21 +163,13 @@ class Nginx(Own):
             f"  location / {{ proxy_pass http://{site.name}; }} }}"
             for site in self.sites
         )
-        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        temporary = "\n".join(f"{kind}_temp_path {self.directory};" for kind in kinds)
         user = "user root;" if os.geteuid() == 0 else ""  # The sockets are root's, as this process is.
-        (Path(self.directory) / "nginx.conf").write_text(
-            f"{user} daemon off; pid {self.directory}/pid; error_log stderr crit; worker_processes 1;\n"
-            f"events {{ worker_connections 512; }}\nhttp {{ access_log off; keepalive_requests 1000000;\n{temporary}\n"
-            f"proxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Host {HOST};\n{blocks} }}\n"
+        Path(self.configuration).write_text(
+            f"{user} pid {self.directory}/pid; error_log stderr crit; worker_processes 1;\n"
+            f"events {{ worker_connections 512; }}\nhttp {{ access_log off; keepalive_requests 1000000;\n"
+            f"{self.places}\nproxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Host {HOST};\n"
+            f"{blocks} }}\n"
         )
-
-    def answers(self) -> bool:
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def command(self) -> list[str]:
-        return [found("nginx"), "-p", self.directory, "-e", "stderr", "-c", f"{self.directory}/nginx.conf"]
 
 
 def measure(sites: list[Site], rounds: int, seconds: int) -> dict[str, Any]:
@@ -244,10 +233,7 @@ def main() -> None:
             stack.callback(site.stop)
             site.start()
             sites.append(site)
-        nginx = Nginx(sites)
-        stack.callback(nginx.stop)
-        nginx.install()
-        nginx.start()
+        stack.enter_context(Proxy(sites).serving())
         seen = measure(sites, options.rounds, options.seconds)
     circumstances = (
         f"Run on {datetime.now(UTC):%d %B %Y}, {options.rounds} rounds of {options.seconds} seconds, {DEVICES} "

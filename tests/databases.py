@@ -18,7 +18,9 @@ import socket
 import subprocess
 import tempfile
 import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
 
 #: Processes that a test starts find the database of the run here, as JSON, instead of starting one of their own.
 CONNECTION_VARIABLE = "FASTAUTH_TEST_CONNECTION"
@@ -152,6 +154,16 @@ class Server:
         """End the server as a crash would. With ``keep_files`` it can be started again."""
         if self.keeper.poll() is None:
             self.keeper.communicate(b"keep" if keep_files else b"")
+
+    @contextmanager
+    def serving(self) -> Iterator[Self]:
+        """Have the server for the time of a block."""
+        self.install()
+        try:
+            self.start()
+            yield self
+        finally:
+            self.stop()
 
     def connection_settings(self) -> dict[str, Any]:
         address = {"HOST": "127.0.0.1", "PORT": str(self.port)}

@@ -54,10 +54,7 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with ExitStack() as stack:
-        postgresql = DurablePostgreSQL()
-        stack.callback(postgresql.stop)
-        postgresql.install()
-        postgresql.start()
+        postgresql = stack.enter_context(DurablePostgreSQL().serving())
         configure(postgresql.make_database("growth"))
 
         # These import the app's models, which needs Django set up.

@@ -14,7 +14,6 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,11 +107,7 @@ def main() -> None:
     if not (server := re.search(r"(\d+)\.\d+", said)) or int(server[1]) < 16:
         sys.exit(f"debug_io_direct needs PostgreSQL 16 or later, and this is {said}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with ExitStack() as stack:
-        postgresql = DirectPostgreSQL()
-        stack.callback(postgresql.stop)
-        postgresql.install()
-        postgresql.start()
+    with DirectPostgreSQL().serving() as postgresql:
         configure(postgresql.make_database("growth"))
         measured = measure(postgresql, options.sessions, options.samples, options.megabytes)
     versions = f"Python {platform.python_version()}, PostgreSQL {server[0]}"

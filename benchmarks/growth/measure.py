@@ -86,9 +86,8 @@ class Measurement:
         self.random = random.Random(1)  # noqa: S311
 
     def versions(self) -> str:
-        [server] = self.connection.execute("SHOW server_version").fetchone()
         packages = ("fastauth-django", "Django", "djangorestframework", "psycopg")
-        return ", ".join([*(f"{name} {version(name)}" for name in packages), f"PostgreSQL {server.split()[0]}"])
+        return ", ".join([*(f"{name} {version(name)}" for name in packages), self.postgresql.version()])
 
     def devices(self, number: int) -> list[Device]:
         numbers = self.random.sample(range(self.rows.number), min(number, self.rows.number))

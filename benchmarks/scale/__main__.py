@@ -46,11 +46,8 @@ class Stage:
 
     def __init__(self, options: argparse.Namespace, stack: ExitStack) -> None:
         self.options = options
-        self.postgresql, self.redis = DurablePostgreSQL(), Redis()
-        for server in (self.postgresql, self.redis):
-            stack.callback(server.stop)
-            server.install()
-            server.start()
+        self.postgresql = stack.enter_context(DurablePostgreSQL().serving())
+        self.redis = stack.enter_context(Redis().serving())
         self.deployments: dict[str, Deployment] = {}
         self.stack = stack
 
@@ -70,12 +67,7 @@ class Stage:
         return load
 
     def sessions(self) -> dict[str, int]:
-        """How many sessions are in the table, by why they were revoked; the others under ``unrevoked``."""
-        with self.postgresql.connect(OURS) as connection:
-            rows = connection.execute(
-                "SELECT revoked_reason, count(*) FROM fastauth_django_authsession GROUP BY revoked_reason"
-            ).fetchall()
-        return {reason or "unrevoked": count for reason, count in rows}
+        return self.postgresql.sessions(OURS)
 
 
 # --- Runs ----------------------------------------------------------------------------------------------------------

@@ -41,10 +41,7 @@ class Pair:
 
     def __init__(self, stack: ExitStack, *, lag: float) -> None:
         self.lag = lag
-        self.primary = DurablePostgreSQL()
-        stack.callback(self.primary.stop)
-        self.primary.install()
-        self.primary.start()
+        self.primary = stack.enter_context(DurablePostgreSQL().serving())
         self.primary.make_database(DATABASE)
         self.line = Distance(self.primary.port, round_trip=0)
         self.standby = DurableStandby(self.line.port)
@@ -57,9 +54,7 @@ class Pair:
 
     def follow(self, stack: ExitStack) -> None:
         """Copy the primary, and from then on whatever it writes."""
-        stack.callback(self.standby.stop)
-        self.standby.install()
-        self.standby.start()
+        stack.enter_context(self.standby.serving())
         with self.primary.connect() as connection:
             if not self.lag:
                 connection.execute(f"ALTER SYSTEM SET {SYNCHRONOUS_SETTING}")
@@ -95,12 +90,8 @@ def fail_over_under_load(options: argparse.Namespace, *, lag: float) -> dict[str
         time.sleep(options.seconds / 2)
         when = pair.fail_over()
         result = load.result()
-        with pair.standby.connect(DATABASE) as connection:
-            reasons = connection.execute(
-                "SELECT revoked_reason, count(*) FROM fastauth_django_authsession GROUP BY revoked_reason"
-            ).fetchall()
         ahead = deployment.log().count("behind a token of generation")
-        return {**result, **when, "sessions": dict(reasons), "went on ahead": ahead}
+        return {**result, **when, "sessions": pair.standby.sessions(DATABASE), "went on ahead": ahead}
 
 
 def both(options: argparse.Namespace) -> dict[str, Any]:

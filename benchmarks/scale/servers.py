@@ -9,16 +9,17 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.nginx import Nginx
 from benchmarks.pages import ROOT
+from benchmarks.processes import children, cpu_seconds
 from tests.browser.certificate import Authority
-from tests.databases import PostgreSQL, Server, Unavailable, find, found
+from tests.databases import PostgreSQL, Server, Unavailable, find
 from tests.redis_server import Redis
 
 #: Under .test, which the certificate is for, and which no name server knows.
@@ -65,16 +66,11 @@ class Gunicorn(Server):
     def worker_ids(self) -> list[int]:
         """The process ids of the workers that live."""
         master = Path(f"{self.directory}/pid").read_text().strip()
-        return [int(child) for child in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+        return children(int(master))
 
     def cpu_seconds(self) -> float:
         """The time that processors have spent on the workers."""
-        ticks = 0
-        for worker in self.worker_ids():
-            # proc(5): utime and stime are the 12th and 13th field after the name, which may have spaces in it.
-            fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return sum(map(cpu_seconds, self.worker_ids()))
 
     def kill_worker(self) -> int:
         """Kill one worker, as a machine without memory would. gunicorn starts another."""
@@ -83,10 +79,8 @@ class Gunicorn(Server):
         return victim
 
 
-class Nginx(Server):
+class TlsNginx(Nginx):
     """Ends TLS in front of other servers, which take turns."""
-
-    stop_signal = "QUIT"
 
     def __init__(self, behind: Sequence[Server]) -> None:
         super().__init__()
@@ -96,17 +90,15 @@ class Nginx(Server):
         certificate = Authority(Path(self.directory)).certificate
         if self.identity:
             os.chown(certificate, self.identity["user"], self.identity["group"])
-        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         hosts = " ".join(f"server 127.0.0.1:{server.port};" for server in self.behind)
-        temporary = "\n".join(f"  {kind}_temp_path {self.directory};" for kind in kinds)
-        (Path(self.directory) / "nginx.conf").write_text(f"""
+        Path(self.configuration).write_text(f"""
 pid {self.directory}/nginx.pid;
 error_log stderr crit;
 worker_processes 1;
 events {{ worker_connections 512; }}
 http {{
   access_log off;
-{temporary}
+{self.places}
   keepalive_requests 1000000;
   upstream hosts {{ {hosts} }}
   server {{
@@ -123,17 +115,6 @@ http {{
   }}
 }}
 """)
-
-    def command(self) -> list[str]:
-        options = ["-p", self.directory, "-c", f"{self.directory}/nginx.conf", "-e", "stderr", "-g", "daemon off;"]
-        return [found("nginx"), *options]
-
-    def answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
 
 
 def environment(settings: str, host: str, database: str) -> dict[str, str]:
@@ -168,7 +149,7 @@ class Deployment:
         self.run("django", "migrate", "--verbosity=0")
         self.run("benchmarks.scale.people", str(people))
         self.hosts = [Gunicorn(workers // hosts, self.environment) for _host in range(hosts)]
-        self.nginx = Nginx(self.hosts)
+        self.nginx = TlsNginx(self.hosts)
         for server in (*self.hosts, self.nginx):
             server.install()
             server.start()

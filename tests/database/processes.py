@@ -26,14 +26,9 @@ def migrated_postgres(kind: type[PostgreSQL] = PostgreSQL) -> Iterator[PostgreSQ
         cannot_run(lack)
     if find("initdb") is None or find("postgres") is None:
         is_missing("initdb")
-    server = kind()
-    server.install()
-    server.start()
-    try:
+    with kind().serving() as server:
         migrate(server)
         yield server
-    finally:
-        server.stop()
 
 
 def migrate(server: PostgreSQL) -> None:

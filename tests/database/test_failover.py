@@ -47,11 +47,8 @@ def primary() -> Iterator[PostgreSQL]:
 
 @pytest.fixture
 def standby(primary) -> Iterator[Standby]:
-    server = Standby(primary.port)
-    server.install()
-    server.start()
-    yield server
-    server.stop()
+    with Standby(primary.port).serving() as server:
+        yield server
 
 
 def test_failover_to_a_standby_that_lacks_the_last_second(primary, standby):

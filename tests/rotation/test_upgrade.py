@@ -72,15 +72,12 @@ def database(request, tmp_path) -> Iterator[dict[str, Any]]:
         is_missing(" and ".join(PostgreSQL.programs))
     import psycopg
 
-    server = PostgreSQL()
-    server.install()
-    server.start()
-    settings = server.connection_settings()
-    address = {"host": settings["HOST"], "port": settings["PORT"], "user": settings["USER"], "dbname": "postgres"}
-    with psycopg.connect(**address, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {settings['NAME']}")
-    yield settings
-    server.stop()
+    with PostgreSQL().serving() as server:
+        settings = server.connection_settings()
+        address = {"host": settings["HOST"], "port": settings["PORT"], "user": settings["USER"], "dbname": "postgres"}
+        with psycopg.connect(**address, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {settings['NAME']}")
+        yield settings
 
 
 class Deployment:
