@@ -64,7 +64,7 @@ def watched() -> Stopwatch:
         (sessions, "next_generation", "the next generation of the session"),
         (TokenPair, "for_session", "two tokens, signed"),
         (cookies, "set_auth_cookies", "two cookies onto the answer"),
-        (models.AuthSessionQuerySet, "update", "the second query, the compare-and-set"),
+        (models.UnrevokedSession, "update", "the second query, the compare-and-set"),
     ):
         stopwatch.around(owner, name, part)
     return stopwatch

@@ -39,13 +39,14 @@ class CookieJWTAuthentication(BearerAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, AccessToken] | None:
         vary_on_credentials(request, header_name())
         authenticated, fault = None, None
-        if cookies.came_with(getattr(request, "_request", request)):  # Whoever carries nothing pays for nothing.
+        http_request = getattr(request, "_request", request)
+        if cookies.came_with(http_request):  # Whoever carries nothing pays for nothing.
             delivery = conf.TOKEN_DELIVERY
             if delivery == "json":
                 authenticated = self.authenticate_by_header(request)
             if authenticated is None:
-                authenticated = self.authenticate_by_cookie(request)
-                fault = None if authenticated is None else csrf.forgery_fault(request)
+                authenticated = self.authenticate_by_cookie(http_request)
+                fault = None if authenticated is None else csrf.forgery_fault(http_request)
         if authenticated is None or fault is not None:
             authenticated = self.authenticate_by_header(request)
         if authenticated is None and fault is not None:

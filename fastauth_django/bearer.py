@@ -18,7 +18,8 @@ class BearerAuthentication(JWTAuthentication):
     # simplejwt's module reads the settings at import. Here those of the moment count, as everywhere in this app.
 
     def get_header(self, request: HttpRequest | Request) -> bytes | None:  # type: ignore[override]
-        header = request.META.get(simplejwt.api_settings.AUTH_HEADER_NAME)
+        # Django's request: REST framework's takes a detour to it, and every request of every visitor comes here.
+        header = getattr(request, "_request", request).META.get(simplejwt.api_settings.AUTH_HEADER_NAME)
         return header.encode(HTTP_HEADER_ENCODING) if isinstance(header, str) else header
 
     def get_raw_token(self, header: bytes) -> bytes | None:

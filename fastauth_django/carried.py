@@ -58,26 +58,28 @@ def bearer_tokens(request: HttpRequest) -> list[AccessToken]:
 
 def access_values(request: HttpRequest) -> list[str]:
     """The values of the access cookies, and of former ones that count (:func:`_handed_over`)."""
-    return [*dict.fromkeys([*cookies.access_tokens(request), *_handed_over(request, AccessToken)])]
+    return _and_former(request, AccessToken, cookies.access_tokens(request))
 
 
 def refresh_values(request: HttpRequest) -> list[str]:
     """The values of the refresh cookies, and of former ones that count (:func:`_handed_over`)."""
-    return [*dict.fromkeys([*cookies.refresh_tokens(request), *_handed_over(request, RefreshToken)])]
+    return _and_former(request, RefreshToken, cookies.refresh_tokens(request))
+
+
+def _and_former(request: HttpRequest, kind: type[SessionToken], todays: list[str]) -> list[str]:
+    former = cookies.former_tokens(request, kind)
+    return [*dict.fromkeys([*todays, *_handed_over(request, former, kind)])] if former else todays
 
 
 @sensitive_variables()
-def _handed_over(request: HttpRequest, kind: type[SessionToken]) -> list[str]:
-    """The values of former cookies in use (``read_until``), where they cannot swap the visitor.
+def _handed_over(request: HttpRequest, former: list[str], kind: type[SessionToken]) -> list[str]:
+    """Those of the values of ``former`` cookies in use (``read_until``) that cannot swap the visitor.
 
     A sibling subdomain can plant a former name. Where today's access or refresh cookie came, a former one counts for
     the session that they name, which a deployment beside this one may have renewed. Where neither came, the device
     cookie and the former refresh cookies name the session, if it is only one: the device cookie may have a plain name
     too. A former access cookie alone is nothing.
     """
-    former = cookies.former_tokens(request, kind)
-    if not former:
-        return []
     todays_access, todays_refresh = cookies.access_tokens(request), cookies.refresh_tokens(request)
     if todays_access or todays_refresh:
         own = {*session_ids_of(AccessToken, todays_access), *session_ids_of(RefreshToken, todays_refresh)}

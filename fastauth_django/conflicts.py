@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import DatabaseError, OperationalError, connections, router, transaction
@@ -15,6 +15,15 @@ from django.db.models.expressions import RawSQL
 from .exceptions import UserInactive
 
 T = TypeVar("T")
+
+
+class Rows(Protocol):
+    """A queryset, or whatever updates rows as one does."""
+
+    @property
+    def db(self) -> str: ...
+    def update(self, **changes: Any) -> int: ...
+
 
 # SQLSTATE of PostgreSQL: serialization_failure (REPEATABLE READ) and deadlock_detected.
 POSTGRESQL_STATES = {"40001", "40P01"}
@@ -52,7 +61,7 @@ def until_not_lost(operation: Callable[[], T], using: str) -> T:
     return operation()
 
 
-def update_if_unchanged(rows: QuerySet[Any], **changes: Any) -> bool:
+def update_if_unchanged(rows: Rows, **changes: Any) -> bool:
     """Update ``rows``, filtered by the values that were read, and return whether there was a row to update.
 
     A race that the database reports as an error is a lost race too. Inside a transaction that error is raised.
@@ -65,7 +74,7 @@ def update_if_unchanged(rows: QuerySet[Any], **changes: Any) -> bool:
         return False
 
 
-def update_in_passing(rows: QuerySet[Any], **changes: Any) -> None:
+def update_in_passing(rows: Rows, **changes: Any) -> None:
     """Update ``rows`` during a request that does not depend on it. If this loses a race, a later request does it."""
     # In a caller's transaction this is a savepoint, so that a lost race does not break what the caller does. Alone, a
     # statement needs no transaction: that would be two more round trips to the database.

@@ -23,6 +23,7 @@ from .tokens import AccessToken, DeviceToken, IssuedTokens, RefreshToken, Sessio
 
 SIZE_LIMIT = 4096  # RFC 6265, section 6.1: what a browser must at least store, name, value and attributes.
 SIZE_WARNING = 3584
+KINDS = {"access": AccessToken, "refresh": RefreshToken}
 
 logger = logging.getLogger("fastauth_django")
 
@@ -148,15 +149,13 @@ def former_cookie(old: FormerCookie) -> CookieSpec:
     return spec if old.partitioned is None else replace(spec, partitioned=old.partitioned)
 
 
-def _with_former(spec: CookieSpec) -> list[CookieSpec]:
-    """``spec``, and the former cookies in which a deployment beside this one looks for the same token."""
-    kind = AccessToken if spec.name == conf.COOKIE_NAME_ACCESS else RefreshToken
+def _with_former(spec: CookieSpec, kind: type[SessionToken]) -> list[CookieSpec]:
+    """``spec``, and the former cookies in which a deployment beside this one looks for the same ``kind`` of token."""
     return [*map(former_cookie, _in_use([kind])), spec]
 
 
 def _in_use(kinds: Collection[type[SessionToken]]) -> list[FormerCookie]:
-    names = {"access": AccessToken, "refresh": RefreshToken}
-    return [old for old in conf.COOKIE_FORMER if old.is_in_use and old.token and names[old.token] in kinds]
+    return [old for old in conf.COOKIE_FORMER if old.is_in_use and old.token and KINDS[old.token] in kinds]
 
 
 def set_auth_cookies(response: HttpResponseBase, issued: IssuedTokens) -> None:
@@ -167,10 +166,10 @@ def set_auth_cookies(response: HttpResponseBase, issued: IssuedTokens) -> None:
     access, refresh = auth_cookies()
     if isinstance(issued, TokenPair):
         _clear_former(response)
-    for spec in _with_former(access):
+    for spec in _with_former(access, AccessToken):
         spec.put(response, issued.access, issued.access_max_age)
     if isinstance(issued, TokenPair):
-        for spec in _with_former(refresh):
+        for spec in _with_former(refresh, RefreshToken):
             spec.put(response, issued.refresh, issued.refresh_max_age)
     forbid_storing(response)
 
@@ -178,7 +177,7 @@ def set_auth_cookies(response: HttpResponseBase, issued: IssuedTokens) -> None:
 def set_bound_cookies(response: HttpResponseBase, access: AccessToken, device: DeviceToken) -> None:
     """Deliver the tokens for the browser of a bound session in cookies, and clear the former ones that nobody reads."""
     _clear_former(response)
-    for spec in _with_former(access_cookie()):
+    for spec in _with_former(access_cookie(), AccessToken):
         spec.put(response, str(access), access.max_age)
     device_cookie().put(response, str(device), device.max_age)
     forbid_storing(response)
@@ -220,16 +219,16 @@ def _clear_former(response: HttpResponseBase, keep: Collection[type[SessionToken
 def refuse_cookies_that_browsers_drop(issued: IssuedTokens) -> None:
     """Raise :class:`CookieTooLarge` if a browser would not store each cookie of ``issued``."""
     access, refresh = auth_cookies()
-    for spec in _with_former(access):
+    for spec in _with_former(access, AccessToken):
         _refuse_cookie_that_browsers_drop(spec.morsel(issued.access, issued.access_max_age))
     if isinstance(issued, TokenPair):
-        for spec in _with_former(refresh):
+        for spec in _with_former(refresh, RefreshToken):
             _refuse_cookie_that_browsers_drop(spec.morsel(issued.refresh, issued.refresh_max_age))
 
 
 def refuse_bound_cookie_that_browsers_drop(token: AccessToken) -> None:
     """Raise :class:`CookieTooLarge` if a browser would not store the access cookie of a bound session."""
-    for spec in _with_former(access_cookie()):
+    for spec in _with_former(access_cookie(), AccessToken):
         _refuse_cookie_that_browsers_drop(spec.morsel(str(token), token.max_age))
 
 

@@ -13,14 +13,13 @@ from datetime import timedelta
 from logging import WARNING
 from uuid import UUID
 
-from django.db.models import Q
 from django.http import HttpRequest
 
 from .client_address import client_address
 from .conf import conf
 from .conflicts import is_due, update_in_passing
 from .exceptions import DeviceProofRequired
-from .models import AuthSession, AuthSessionQuerySet
+from .models import AuthSession, UnrevokedSession
 from .signals import announce, device_proof_failed, log
 from .tokens import AccessToken, DeviceToken, RefreshToken, SessionToken, current_second, epoch
 
@@ -59,9 +58,7 @@ def require_device(session: AuthSession, token: SessionToken) -> None:
 def _confirm(session: AuthSession) -> None:
     """Make the device's key final. If this loses a race, a later request does it."""
     session.device_bound_at = current_second()
-    unconfirmed = AuthSession.objects.for_write().unrevoked(
-        pk=session.pk, device_key=session.device_key, device_bound_at=None
-    )
+    unconfirmed = UnrevokedSession(session.pk, device_key=session.device_key, device_bound_at=None)
     update_in_passing(unconfirmed, device_bound_at=session.device_bound_at)
 
 
@@ -71,7 +68,7 @@ def _was_bound_just_now(session: AuthSession) -> bool:
     return bound_at is not None and current_second() - bound_at <= timedelta(seconds=conf.REFRESH_GRACE)
 
 
-def revocable_by(tokens: Collection[SessionToken], session_id: UUID) -> AuthSessionQuerySet:
+def revocable_by(tokens: Collection[SessionToken], session_id: UUID) -> UnrevokedSession:
     """The session ``session_id``, if one of ``tokens`` may revoke it.
 
     Only a token of its device, which has not expired, may revoke a bound session. Every other token is from before the
@@ -79,14 +76,13 @@ def revocable_by(tokens: Collection[SessionToken], session_id: UUID) -> AuthSess
     """
     # Two more count: one that was on its way when the binding became final, and one from a host whose clock is behind.
     moment_ago = current_second() - timedelta(seconds=conf.REFRESH_GRACE)
-    unless_bound = [Q(device_bound_at=None) | Q(device_bound_at__gte=moment_ago)]
-    for token in tokens:
-        of_a_device = isinstance(token, DeviceToken) or (
-            isinstance(token, AccessToken) and token.key_thumbprint is not None
-        )
-        if token.session_id == session_id and of_a_device and token["exp"] > epoch(moment_ago):
-            unless_bound = []
-    return AuthSession.objects.for_write().unrevoked(*unless_bound, pk=session_id)
+    of_device = any(
+        (isinstance(token, DeviceToken) or (isinstance(token, AccessToken) and token.key_thumbprint is not None))
+        and token.session_id == session_id
+        and token["exp"] > epoch(moment_ago)
+        for token in tokens
+    )
+    return UnrevokedSession(session_id, unbound_or_since=None if of_device else moment_ago)
 
 
 def report_copied_refresh_token(session: AuthSession, request: HttpRequest) -> None:

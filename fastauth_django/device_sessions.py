@@ -26,7 +26,7 @@ from .exceptions import (
     TryAgain,
     UserInactive,
 )
-from .models import AuthSession
+from .models import AuthSession, UnrevokedSession
 from .sessions import Reason, find_live, live_session, next_generation, put_generation, revoke
 from .tokens import AccessToken, DeviceToken, current_second
 
@@ -60,7 +60,7 @@ def bind(token: AccessToken, generation: int, device_key: str) -> tuple[AuthSess
     bound = copy.copy(session)
     bound.device_key = device_key
     access = _mint(bound, current_second())
-    unconfirmed = AuthSession.objects.for_write().unrevoked(pk=session.pk, device_bound_at=None)
+    unconfirmed = UnrevokedSession(session.pk, device_bound_at=None)
     if not update_if_unchanged(unconfirmed, device_key=device_key, device_cookie=True):
         live_session(token)  # If the session was revoked meanwhile, this raises that.
         raise DeviceAlreadyBound

@@ -12,7 +12,7 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from django.db import connections, models, router
+from django.db import connections, models, router, transaction
 from django.db.models.manager import BaseManager
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -30,9 +30,9 @@ class AuthSessionQuerySet(models.QuerySet["AuthSession"]):
         """Sessions that are neither revoked nor expired."""
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
 
-    def unrevoked(self, *conditions: models.Q, **values: Any) -> AuthSessionQuerySet:
+    def unrevoked(self, **values: Any) -> AuthSessionQuerySet:
         """Use it for every UPDATE: a revoked session is never written again, so nothing revives it."""
-        return self.filter(*conditions, revoked_at=None, **values)
+        return self.filter(revoked_at=None, **values)
 
 
 class AuthSessionManager(models.Manager["AuthSession"]):
@@ -231,16 +231,16 @@ class SessionJoin(NamedTuple):
         user_fields: Sequence[Any] = user_model._meta.concrete_fields
         columns: list[Any] = [field.get_col(session_table) for field in session_fields]
         columns += [field.get_col(user_table) for field in user_fields]
-        # Short aliases, because SQLite's adapter scans the whole text for parameters.
         selected = ", ".join(
             [f"s.{quote(field.column)}" for field in session_fields]
             + [f"u.{quote(field.column)}" for field in user_fields]
         )
-        # Every part is a quoted name from the models. The only value is a parameter.
+        # Every part is a quoted name from the models. The only value is a parameter, with a name, because SQLite's
+        # adapter would look through the whole text for one without.
         sql = (
             f"SELECT {selected} FROM {quote(session_table)} s INNER JOIN {quote(user_table)} u"  # noqa: S608
             f" ON s.{quote(foreign_key.column)} = u.{quote(foreign_key.target_field.column)}"
-            f" WHERE s.{quote(session_key.column)} = %s"
+            f" WHERE s.{quote(session_key.column)} = %(pk)s"
         )
         converters: list[tuple[int, Any, list[Callable[..., Any]]]] = []
         for position, column in enumerate(columns):
@@ -260,7 +260,7 @@ class SessionJoin(NamedTuple):
     def fetch(self, connection: BaseDatabaseWrapper, pk: UUID) -> Any:
         key: Any = self.session_model._meta.pk
         with connection.cursor() as cursor:
-            cursor.execute(self.sql, [key.get_db_prep_value(pk, connection)])
+            cursor.execute(self.sql, {"pk": key.get_db_prep_value(pk, connection)})
             return cursor.fetchone()
 
     def read(self, connection: BaseDatabaseWrapper, row: Sequence[Any]) -> AuthSession:
@@ -273,6 +273,56 @@ class SessionJoin(NamedTuple):
         user = self.user_model.from_db(connection.alias, self.user_names, values[boundary:])
         self.session_model._meta.get_field("user").set_cached_value(session, user)
         return session
+
+
+class UnrevokedSession:
+    """One session to be written, if it is not revoked: as :meth:`AuthSessionQuerySet.unrevoked`, in hand-written SQL.
+
+    Every refresh and every sign-out runs it. The ORM takes several times as long to build the statement as SQLite to
+    carry it out.
+    """
+
+    def __init__(self, pk: UUID, *, unbound_or_since: datetime | None = None, **unchanged: Any) -> None:
+        """Name the session.
+
+        :param unbound_or_since: a session that was bound to its device before that moment is not written.
+        :param unchanged: values that the session must still have.
+        """
+        self.unbound_or_since = unbound_or_since
+        self.unchanged = {"id": pk, "revoked_at": None, **unchanged}
+
+    @property
+    def db(self) -> str:
+        return router.db_for_write(AuthSession)
+
+    def update(self, **changes: Any) -> bool:
+        """Write ``changes``, and return whether there was such a session."""
+        connection: Any = connections[self.db]
+        parameters: list[Any] = []
+
+        def column(name: str) -> str:
+            field: Any = AuthSession._meta.get_field(name)
+            quoted: str = connection.ops.quote_name(field.column)
+            return quoted
+
+        def term(name: str, value: Any, operator: str = "=") -> str:
+            field: Any = AuthSession._meta.get_field(name)
+            parameters.append(field.get_db_prep_save(value, connection))
+            return f"{column(name)} {operator} %s"
+
+        changed = [term(name, value) for name, value in changes.items()]
+        conditions = [
+            f"{column(name)} IS NULL" if value is None else term(name, value) for name, value in self.unchanged.items()
+        ]
+        if self.unbound_or_since is not None:
+            since = term("device_bound_at", self.unbound_or_since, ">=")
+            conditions.append(f"({column('device_bound_at')} IS NULL OR {since})")
+        table = connection.ops.quote_name(AuthSession._meta.db_table)
+        # Every part is a quoted name of the model. All values are parameters.
+        sql = f"UPDATE {table} SET {', '.join(changed)} WHERE {' AND '.join(conditions)}"  # noqa: S608
+        with transaction.mark_for_rollback_on_error(using=self.db), connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return bool(cursor.rowcount)
 
 
 def manager_annotates(user_model: type[models.Model]) -> bool:

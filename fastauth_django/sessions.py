@@ -31,7 +31,7 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from . import cookies, device_rules
 from .client_address import client_address
 from .conf import Delivery, conf
-from .conflicts import is_due, until_not_lost, update_if_unchanged, update_in_passing, update_unless_locked
+from .conflicts import Rows, is_due, until_not_lost, update_if_unchanged, update_in_passing, update_unless_locked
 from .exceptions import (
     DeviceBindingRequired,
     DeviceProofRequired,
@@ -46,7 +46,7 @@ from .exceptions import (
     TryAgain,
     UserInactive,
 )
-from .models import NEVER_GIVEN_OUT, AuthSession, AuthSessionQuerySet
+from .models import NEVER_GIVEN_OUT, AuthSession, AuthSessionQuerySet, UnrevokedSession
 from .signals import (
     announce,
     log,
@@ -279,8 +279,7 @@ def _password_unchanged(session: AuthSession) -> bool:
     if constant_time_compare(session.auth_hash, current):
         return True
     if any(constant_time_compare(session.auth_hash, fallback) for fallback in user.get_session_auth_fallback_hash()):
-        unchanged = AuthSession.objects.for_write().unrevoked(pk=session.pk, auth_hash=session.auth_hash)
-        update_in_passing(unchanged, auth_hash=current)
+        update_in_passing(UnrevokedSession(session.pk, auth_hash=session.auth_hash), auth_hash=current)
         return True
     return False
 
@@ -438,7 +437,7 @@ def put_generation(session: AuthSession, successor: AuthSession, request: HttpRe
     """
     names = [field.attname for field in AuthSession._meta.concrete_fields]
     changes = {name: getattr(successor, name) for name in names if getattr(successor, name) != getattr(session, name)}
-    as_read = AuthSession.objects.for_write().unrevoked(pk=session.pk, generation=session.generation, **unchanged)
+    as_read = UnrevokedSession(session.pk, generation=session.generation, **unchanged)
     if not update_if_unchanged(as_read, **changes):
         return False
     announce(token_refreshed, AuthSession, request=request, session=successor)
@@ -552,7 +551,7 @@ def live_rows(user: AbstractBaseUser) -> AuthSessionQuerySet:
     return AuthSession.objects.for_write().live().filter(user_id=user.pk)
 
 
-def _mark_revoked(unrevoked: AuthSessionQuerySet, now: datetime, reason: str) -> int:
+def _mark_revoked(unrevoked: Rows, now: datetime, reason: str) -> int:
     # A sign-out that loses to a refresh is repeated until it wins.
     return until_not_lost(lambda: unrevoked.update(revoked_at=now, revoked_reason=str(reason)), using=unrevoked.db)
 

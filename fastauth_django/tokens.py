@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from uuid import UUID, uuid4, uuid5
 
@@ -210,7 +210,14 @@ def epoch(moment: datetime) -> int:
 
 def user_id_of(user: AbstractBaseUser) -> str:
     """The value of simplejwt's user-id claim: its ``USER_ID_FIELD`` if the project names one, else the primary key."""
-    return text_of(user, conf.simplejwt_settings.get("USER_ID_FIELD", "pk"))
+    return text_of(user, _user_id_field(simplejwt.api_settings))
+
+
+@lru_cache(maxsize=1)
+def _user_id_field(api_settings: object) -> str:
+    # simplejwt makes new api_settings of each change. It takes Django microseconds to find that a setting is missing.
+    name: str = conf.simplejwt_settings.get("USER_ID_FIELD", "pk")
+    return name
 
 
 class SessionToken(Token):

@@ -1,6 +1,7 @@
 """The session's row, and the query of every protected request: when is it SQL, and when the ORM's?"""
 
 import copy
+import operator
 import time
 from datetime import timedelta
 from uuid import RFC_4122, uuid4
@@ -8,12 +9,12 @@ from uuid import RFC_4122, uuid4
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import connection, models
+from django.db import IntegrityError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext, isolate_apps
 from django.utils import timezone
 
-from fastauth_django.models import AuthSession, _is_one_plain_table, time_ordered_uuid
-from tests.clients import ACCESS, REFRESH
+from fastauth_django.models import AuthSession, UnrevokedSession, _is_one_plain_table, time_ordered_uuid
+from tests.clients import ACCESS, REFRESH, Browser
 from tests.reading import session_of
 
 
@@ -271,3 +272,82 @@ def test_one_plain_table_is_read_directly():
 
 def test_the_user_models_of_this_suite_are_read_directly():
     assert _is_one_plain_table(get_user_model())
+
+
+# --- The UPDATE of a refresh and of a sign-out -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def full_session(session) -> AuthSession:
+    """A session without an empty column."""
+    AuthSession.objects.update(
+        predecessor=1,
+        successor=2,
+        generation=2,
+        seen=True,
+        ip_address="2001:db8::1",
+        user_agent="a browser's 100 %",
+        device_key="{}",
+        device_cookie=True,
+        device_bound_at=timezone.now(),
+    )
+    return AuthSession.objects.get()
+
+
+WRITTEN = [field.attname for field in AuthSession._meta.concrete_fields if field.name not in {"id", "revoked_at"}]
+OTHER_VALUES = {bool: operator.not_, int: lambda value: value + 7, str: lambda value: value + "7"}
+
+
+def other_value(value: object) -> object:
+    return OTHER_VALUES.get(type(value), lambda moment: moment + timedelta(hours=1))(value)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_value_is_written_as_the_orm_would(full_session, other_account, name):
+    value = other_account.user.pk if name == "user_id" else other_value(getattr(full_session, name))
+
+    assert UnrevokedSession(full_session.pk).update(**{name: value})
+
+    changed = values(AuthSession.objects.get())
+    assert changed == {**values(full_session), name: value}
+    assert AuthSession.objects.filter(**{name: value}).exists()
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_value_that_is_another_than_the_one_read_prevents_the_write(full_session, name):
+    value = getattr(full_session, name)
+    other = 0 if name == "user_id" else other_value(value)
+
+    assert not UnrevokedSession(full_session.pk, **{name: other}).update(remember=not full_session.remember)
+    assert not UnrevokedSession(full_session.pk, **{name: None}).update(remember=not full_session.remember)
+    assert UnrevokedSession(full_session.pk, **{name: value}).update(remember=not full_session.remember)
+
+
+def test_empty_column_is_not_the_value_that_was_read(session):
+    assert not UnrevokedSession(session.pk, device_key="").update(seen=True)
+    assert UnrevokedSession(session.pk, device_key=None).update(seen=True)
+
+
+def test_write_meets_one_session(session, account):
+    Browser().sign_in(account)
+    other = AuthSession.objects.exclude(pk=session.pk).get()
+
+    assert UnrevokedSession(other.pk).update(user_agent="another")
+
+    assert [each.user_agent for each in AuthSession.objects.order_by("pk")] == [session.user_agent, "another"]
+
+
+def test_ended_session_is_not_written(session):
+    AuthSession.objects.update(revoked_at=timezone.now())
+
+    assert not UnrevokedSession(session.pk).update(revoked_at=None)
+
+
+def test_write_that_fails_leaves_the_callers_transaction_to_be_rolled_back(session):
+    """As after a failed statement of the ORM, whatever the database itself makes of it."""
+    with transaction.atomic():
+        with pytest.raises(IntegrityError):
+            UnrevokedSession(session.pk).update(expires_at=None)
+
+        assert transaction.get_rollback()
+        transaction.set_rollback(True)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from fastauth_django import sessions
 from fastauth_django.cookies import CookieTooLarge
-from fastauth_django.models import AuthSession, AuthSessionQuerySet
+from fastauth_django.models import AuthSession, AuthSessionQuerySet, UnrevokedSession
 from fastauth_django.signals import session_revoked
 from fastauth_django.tokens import RefreshToken
 from tests.clients import ACCESS, REFRESH, Browser
@@ -303,7 +303,7 @@ def test_end_that_another_end_was_faster_than_is_not_announced(account, monkeypa
 @pytest.mark.django_db(transaction=True)
 def test_end_that_loses_to_a_refresh_is_tried_again(signed_in, monkeypatch):
     """Signing out while a refresh is in flight must not bring the session back."""
-    write, losses = AuthSessionQuerySet.update, [1, 2, 3]
+    write, losses = UnrevokedSession.update, [1, 2, 3]
 
     def lose(rows, **changes):
         if losses:
@@ -311,7 +311,7 @@ def test_end_that_loses_to_a_refresh_is_tried_again(signed_in, monkeypatch):
             raise OperationalError("deadlock detected") from Deadlock()
         return write(rows, **changes)
 
-    monkeypatch.setattr(AuthSessionQuerySet, "update", lose)
+    monkeypatch.setattr(UnrevokedSession, "update", lose)
 
     assert signed_in.clone().post("/auth/logout").status_code == 200
     assert signed_in.get("/private").status_code == 401
@@ -383,13 +383,13 @@ def test_auth_hash_is_rewritten_once_after_a_planned_change(before_the_change, s
 def test_auth_hash_is_rewritten_by_compare_and_set(before_the_change, settings, monkeypatch):
     """A hash that changed since it was read, by a password form of the project, is not overwritten."""
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = NEW_KEY, [OLD_KEY]
-    write = AuthSessionQuerySet.update
+    write = UnrevokedSession.update
 
-    def late(rows, **changes):
-        write(AuthSession.objects.all(), auth_hash="a newer one")
-        return write(rows, **changes)
+    def late(session, **changes):
+        AuthSession.objects.update(auth_hash="a newer one")
+        return write(session, **changes)
 
-    monkeypatch.setattr(AuthSessionQuerySet, "update", late)
+    monkeypatch.setattr(UnrevokedSession, "update", late)
     before_the_change.get("/private")
 
     assert AuthSession.objects.get().auth_hash == "a newer one"
@@ -404,7 +404,7 @@ def test_rewriting_that_loses_a_race_is_left_to_a_later_request(before_the_chang
         raise OperationalError("deadlock detected") from Deadlock()
 
     with monkeypatch.context() as patch, transaction.atomic() if atomic else nullcontext():
-        patch.setattr(AuthSessionQuerySet, "update", lose)
+        patch.setattr(UnrevokedSession, "update", lose)
         assert before_the_change.get("/private").status_code == 200
 
     before_the_change.get("/private")
@@ -419,7 +419,7 @@ def test_rewriting_that_fails_otherwise_is_told(before_the_change, settings, mon
     def fail(rows, **changes):
         raise OperationalError("the server is gone")
 
-    monkeypatch.setattr(AuthSessionQuerySet, "update", fail)
+    monkeypatch.setattr(UnrevokedSession, "update", fail)
 
     with pytest.raises(OperationalError, match="gone"):
         before_the_change.get("/private")

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from fastauth_django import views
-from fastauth_django.models import AuthSession, AuthSessionQuerySet
+from fastauth_django.models import AuthSession, UnrevokedSession
 from tests.clients import ACCESS, REFRESH, Browser
 from tests.factories import PASSWORD, identifier_for, sign_up_data
 from tests.reading import clears_cookies, is_alive, revoked_reason, session_of, sets_cookies, touches_no_cookie
@@ -296,7 +296,7 @@ class TestAtomicRequests:
             raise OperationalError(1213, "Deadlock found")
 
         with monkeypatch.context() as patch:
-            patch.setattr(AuthSessionQuerySet, "update", lose)
+            patch.setattr(UnrevokedSession, "update", lose)
             assert signed_in.post("/auth/refresh").status_code == 503
 
         assert signed_in.post("/auth/refresh").status_code == 200

@@ -9,7 +9,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework_simplejwt.tokens import RefreshToken as PlainRefreshToken
 
 from fastauth_django.cookies import CookieTooLarge
-from fastauth_django.models import AuthSession, AuthSessionQuerySet
+from fastauth_django.models import AuthSession, UnrevokedSession
 from fastauth_django.signals import refresh_token_reused, token_refreshed
 from fastauth_django.tokens import RefreshToken
 from fastauth_django.views import RefreshView
@@ -447,7 +447,7 @@ def test_password_that_changes_during_a_refresh_ends_the_session_at_its_next_req
 def test_stale_snapshot_is_a_503_that_clears_nothing(signed_in, monkeypatch):
     """Neither the write nor what beat it can be seen: nobody is to blame, so nobody is signed out."""
     with monkeypatch.context() as patch:
-        patch.setattr(AuthSessionQuerySet, "update", lambda *args, **changes: 0)
+        patch.setattr(UnrevokedSession, "update", lambda *args, **changes: 0)
         response = refresh(signed_in)
 
     assert response.status_code == 503
@@ -472,13 +472,13 @@ def fail_with(cause):
 
 @pytest.mark.django_db(transaction=True)
 def test_write_that_the_database_refuses_for_a_race_is_a_lost_race(signed_in, monkeypatch):
-    monkeypatch.setattr(AuthSessionQuerySet, "update", fail_with(SerializationFailure()))
+    monkeypatch.setattr(UnrevokedSession, "update", fail_with(SerializationFailure()))
 
     assert refresh(signed_in).status_code == 503
 
 
 def test_race_lost_in_the_callers_transaction_is_the_callers_to_repeat(signed_in, monkeypatch):
-    monkeypatch.setattr(AuthSessionQuerySet, "update", fail_with(SerializationFailure()))
+    monkeypatch.setattr(UnrevokedSession, "update", fail_with(SerializationFailure()))
 
     with pytest.raises(OperationalError):
         refresh(signed_in)
@@ -488,7 +488,7 @@ def test_race_lost_in_the_callers_transaction_is_the_callers_to_repeat(signed_in
 def test_database_that_goes_away_during_a_refresh_costs_nobody_the_session(signed_in, monkeypatch):
     signed_in.raise_request_exception = False
     with monkeypatch.context() as patch:
-        patch.setattr(AuthSessionQuerySet, "update", fail_with(ConnectionResetError()))
+        patch.setattr(UnrevokedSession, "update", fail_with(ConnectionResetError()))
         response = refresh(signed_in)
 
     assert response.status_code == 500
