@@ -90,7 +90,7 @@ class TestQuickRun:
         assert (written / "chart.svg").read_text() == report.as_svg(results)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.database
 def test_contenders_do_the_same_again_with_prepared_statements(tmp_path):
     need("dj_rest_auth", "knox", "psycopg")

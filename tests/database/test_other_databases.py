@@ -34,8 +34,8 @@ if RUN[0] == "sqlite":
 
 
 def _case(kind, isolation):
-    # With prepared statements these run on PostgreSQL alone each time: the pools' own ways are run without.
-    marks = pytest.mark.nightly if kind in PREPARED.keys() - {"postgres-prepared"} else ()
+    # Each takes two minutes. Of pools PgBouncer alone runs each time, and with prepared statements PostgreSQL alone.
+    marks = pytest.mark.nightly if kind in {"pool", "pool-prepared", "pgbouncer-prepared"} else ()
     return pytest.param(kind, isolation, id=", ".join(filter(None, (kind, isolation))), marks=marks)
 
 
