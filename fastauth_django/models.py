@@ -31,7 +31,7 @@ class AuthSessionQuerySet(models.QuerySet["AuthSession"]):
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
 
     def unrevoked(self, **values: Any) -> AuthSessionQuerySet:
-        """Use it for every UPDATE: a revoked session is never written again, so nothing revives it."""
+        """Use it, or :class:`UnrevokedSession`, for every UPDATE: nothing may revive a revoked session."""
         return self.filter(revoked_at=None, **values)
 
 
