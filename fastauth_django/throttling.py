@@ -46,6 +46,10 @@ logger = logging.getLogger("fastauth_django.security")
 SPRAYING_FACTOR = 20  # One office may share an address; it fails more often than one person.
 SIGN_UP_WINDOW = 60 * 60  # seconds
 
+#: The last digits of a :class:`Counter` are its attempts above NONE. When attempts of an earlier window are taken back
+#: from a new one, there may be fewer than none, which must not borrow from what stands before.
+DIGITS, NONE = 10**8, 10**6
+
 
 @sensitive_variables()
 def verify_credentials(request: HttpRequest, typed: str, password: str, identifier: str | None = None) -> Any:
@@ -177,7 +181,7 @@ class Network:
         # 128 bits are enough, and the cache checks each letter of a key at each operation.
         parts = repr((kind, name, self.address))
         digest = salted_hmac("fastauth_django.throttling", parts, algorithm="sha256").hexdigest()[:32]
-        return Counter(f"fastauth:failures:{digest}", window or int(conf.LOGIN_FAILURE_WINDOW.total_seconds()))
+        return Counter(f"fastauth:attempts:{digest}", window or int(conf.LOGIN_FAILURE_WINDOW.total_seconds()))
 
     def refuse_over(self, counter: Counter, limit: int) -> None:
         """Raise ``Throttled`` if this network is over ``limit``. If it may be the whole world, only log."""
@@ -198,37 +202,40 @@ def _warn_of_unknown_clients(address: str | None) -> None:
 
 @dataclass
 class Counter:
-    """Attempts under one name in the cache, forgotten a window, in seconds, after the first of them."""
+    """Attempts under one name in the cache, forgotten a window, in seconds, after the first of them.
+
+    One integer holds when that was and, in its last digits, how many they are, so that one atomic step counts.
+    """
 
     name: str
     window: int
     attempts: int = 0
+    until: float = 0.0
 
     def count(self) -> int:
         """Count one attempt, and return how many there were; 0 if the cache did not answer."""
+        first = value = int(time()) * DIGITS + NONE + 1
         try:
-            if cache.add(self.name, 1, timeout=self.window):
-                cache.set(self._until, time() + self.window, timeout=self.window)
-                self.attempts = 1
-            else:
-                self.attempts = cache.incr(self.name)
-                if self.attempts <= 1:
-                    # The window ended in between, and Redis began a new counter, which has no timeout yet.
-                    cache.touch(self.name, timeout=self.window)
+            if not cache.add(self.name, first, timeout=self.window):
+                value = cache.incr(self.name)
+                if value // DIGITS + self.window <= time():
+                    # The cache keeps it for longer. Or it ended in between, and Redis began one that has no beginning.
+                    cache.set(self.name, first, timeout=self.window)
+                    value = first
         except ValueError:
-            self.attempts = 1  # The window ended between the two calls, or the cache keeps nothing.
+            pass  # The window ended between the two calls, or the cache keeps nothing.
         except Exception:
             # The cache's client may raise anything when its server is away. The password is still checked.
             logger.exception("Attempts cannot be counted: the cache does not answer")
+            return 0
+        began, number = divmod(value, DIGITS)
+        self.attempts, self.until = max(1, number - NONE), began + self.window
         return self.attempts
 
     def refuse_over(self, limit: int) -> None:
         """Raise ``Throttled``, with the seconds to wait, if that was one attempt too many."""
         if self.attempts > limit:
-            until = None
-            with suppress(Exception):  # The cache may go away at any moment.
-                until = cache.get(self._until)
-            raise Throttled(wait=max(1, (until or time() + self.window) - time()))
+            raise Throttled(wait=max(1, self.until - time()))
 
     def take_back(self) -> bool:
         """Take back one attempt, and return whether the cache answered."""
@@ -236,7 +243,7 @@ class Counter:
 
     def reset(self) -> bool:
         """Forget all attempts, and return whether the cache answered."""
-        return self._reset(lambda: cache.delete_many([self.name, self._until]))
+        return self._reset(lambda: cache.delete(self.name))
 
     def _reset(self, operation: Callable[[], object]) -> bool:
         try:
@@ -247,7 +254,3 @@ class Counter:
             logger.exception("Attempts cannot be reset: the cache does not answer")
             return False
         return True
-
-    @property
-    def _until(self) -> str:
-        return f"{self.name}:until"

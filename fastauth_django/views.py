@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from functools import cached_property
 from typing import Any, cast
 from uuid import UUID
 
@@ -126,7 +127,7 @@ class AuthView(APIView):
         # What a client would rather read is no reason to refuse what it asks for.
         return super().perform_content_negotiation(request, force=True)
 
-    @property
+    @cached_property
     def delivery(self) -> Delivery:
         return self.token_delivery or conf.TOKEN_DELIVERY
 
