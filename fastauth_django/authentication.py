@@ -46,7 +46,7 @@ class CookieJWTAuthentication(BearerAuthentication):
                 authenticated = self.authenticate_by_header(request)
             if authenticated is None:
                 authenticated = self.authenticate_by_cookie(http_request)
-                fault = None if authenticated is None else csrf.forgery_fault(http_request)
+                fault = None if authenticated is None else csrf.forgery_fault(request)
         if authenticated is None or fault is not None:
             authenticated = self.authenticate_by_header(request)
         if authenticated is None and fault is not None:

@@ -18,8 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache as once
 from ipaddress import ip_network
+from math import ceil
 from time import time
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings as django_settings
 from django.contrib.auth import authenticate, get_user_model
@@ -45,10 +46,6 @@ logger = logging.getLogger("fastauth_django.security")
 
 SPRAYING_FACTOR = 20  # One office may share an address; it fails more often than one person.
 SIGN_UP_WINDOW = 60 * 60  # seconds
-
-#: The last digits of a :class:`Counter` are its attempts above NONE. When attempts of an earlier window are taken back
-#: from a new one, there may be fewer than none, which must not borrow from what stands before.
-DIGITS, NONE = 10**8, 10**6
 
 
 @sensitive_variables()
@@ -204,53 +201,55 @@ def _warn_of_unknown_clients(address: str | None) -> None:
 class Counter:
     """Attempts under one name in the cache, forgotten a window, in seconds, after the first of them.
 
-    One integer holds when that was and, in its last digits, how many they are, so that one atomic step counts.
+    One entry says when that was. Another one counts, and has that moment in its name: so nothing is counted in a window
+    that is over, or taken back from one that is not its own.
     """
 
     name: str
     window: int
+    began: int = 0
     attempts: int = 0
-    until: float = 0.0
 
     def count(self) -> int:
         """Count one attempt, and return how many there were; 0 if the cache did not answer."""
-        first = value = int(time()) * DIGITS + NONE + 1
+        self.began = ceil(time())
         try:
-            if not cache.add(self.name, first, timeout=self.window):
-                value = cache.incr(self.name)
-                if value // DIGITS + self.window <= time():
-                    # The cache keeps it for longer. Or it ended in between, and Redis began one that has no beginning.
-                    cache.set(self.name, first, timeout=self.window)
-                    value = first
+            if not cache.add(self.name, self.began, timeout=self.window):
+                self.began = cast("int", cache.get_or_set(self.name, self.began, timeout=self.window))
+            # It outlives its window. Redis would begin it anew for whoever counts while it expires.
+            is_first = cache.add(self._attempts, 1, timeout=2 * self.window)
+            self.attempts = 1 if is_first else cache.incr(self._attempts)
         except ValueError:
-            pass  # The window ended between the two calls, or the cache keeps nothing.
+            self.attempts = 1  # The cache had no room for it.
         except Exception:
             # The cache's client may raise anything when its server is away. The password is still checked.
             logger.exception("Attempts cannot be counted: the cache does not answer")
-            return 0
-        began, number = divmod(value, DIGITS)
-        self.attempts, self.until = max(1, number - NONE), began + self.window
         return self.attempts
 
     def refuse_over(self, limit: int) -> None:
         """Raise ``Throttled``, with the seconds to wait, if that was one attempt too many."""
         if self.attempts > limit:
-            raise Throttled(wait=max(1, self.until - time()))
+            # Another host's clock may have said when it began.
+            raise Throttled(wait=min(self.window, max(1, self.began + self.window - time())))
 
     def take_back(self) -> bool:
         """Take back one attempt, and return whether the cache answered."""
-        return self._reset(lambda: cache.decr(self.name))
+        return self._reset(lambda: cache.decr(self._attempts))
 
     def reset(self) -> bool:
         """Forget all attempts, and return whether the cache answered."""
-        return self._reset(lambda: cache.delete(self.name))
+        return self._reset(lambda: cache.delete_many([self.name, self._attempts]))
 
     def _reset(self, operation: Callable[[], object]) -> bool:
         try:
             operation()
         except ValueError:
-            return True  # The window is over.
+            return True  # It is forgotten already.
         except Exception:
             logger.exception("Attempts cannot be reset: the cache does not answer")
             return False
         return True
+
+    @property
+    def _attempts(self) -> str:
+        return f"{self.name}:{self.began}"

@@ -8,6 +8,8 @@ from django.http import HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.decorators import api_view, permission_classes
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 
@@ -17,6 +19,7 @@ from fastauth_django.models import AuthSession
 from tests import sockets
 from tests.clients import ACCESS, REFRESH, Browser, NativeApp
 from tests.factories import PASSWORD, sign_up_data
+from tests.testapp.views import PrivateView
 
 FOREIGN = {"HTTP_ORIGIN": "https://evil.test"}
 HTTPS = {"secure": True}
@@ -701,6 +704,21 @@ def test_the_token_may_stand_in_a_form(strict):
     response = strict.post("/private", {"csrfmiddlewaretoken": strict.cookie("csrftoken")}, format="multipart")
 
     assert response.status_code == 200
+
+
+class RefusingParser(MultiPartParser):
+    """A parser of the project's own, which takes no form that is too large for it."""
+
+    def parse(self, *arguments, **options):
+        raise ParseError("Too large.")
+
+
+def test_form_is_left_to_the_parsers_of_the_view(strict, monkeypatch):
+    monkeypatch.setattr(PrivateView, "parser_classes", [RefusingParser])
+
+    response = strict.post("/private", {"name": "Ada"}, format="multipart", **strict.token())
+
+    assert (response.status_code, response.json()["detail"]) == (400, "Too large.")
 
 
 @pytest.mark.parametrize(

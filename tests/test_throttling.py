@@ -535,16 +535,16 @@ class BrokenCache(BaseCache):
     def add(self, *args, **kwargs):
         raise ConnectionRefusedError
 
-    get = set = delete = incr = decr = add
+    get = set = incr = decr = delete_many = add
 
 
 class CacheThatGoesAway(LocMemCache):
     """Its server goes away while the password is verified."""
 
-    def delete(self, *args, **kwargs):
+    def delete_many(self, *args, **kwargs):
         raise ConnectionResetError
 
-    decr = delete
+    decr = delete_many
 
 
 def errors_in(caplog):
@@ -584,54 +584,77 @@ def test_cache_that_keeps_nothing_locks_nobody_out(ada, right, settings):
 
 
 class ForgetfulCache(LocMemCache):
-    """The window ends between any two calls."""
+    """It throws a count out to make room."""
 
     def incr(self, key, delta=1, version=None):
         self.delete(key, version=version)
         return super().incr(key, delta, version)
 
 
-def test_window_that_ends_in_between_is_no_error(ada, right, settings):
+def test_count_that_the_cache_threw_out_is_no_error(ada, right, settings):
     use_cache(settings, f"{__name__}.ForgetfulCache")
 
     assert guess_often(7, ada) == [401] * 7
     assert guess(ada, password=right).status_code == 200
 
 
-class RestartingCache(LocMemCache):
-    """As Redis counts: a counter that is gone starts again at nothing, and then for ever."""
+def test_guess_while_the_window_ends_counts_in_it(clock, locked_out, ada, monkeypatch):
+    """Whoever asked just before when it began. Or all who guess at that instant would be the first."""
+    get, asked = LocMemCache.get, []
 
-    def incr(self, key, delta=1, version=None):
-        if self.get(key, version=version) is None or self.restarting:
-            RestartingCache.restarting = False
-            self.set(key, 0, timeout=None, version=version)
-        return super().incr(key, delta, version)
+    def end_the_window(cache, *arguments, **options):
+        began = get(cache, *arguments, **options)
+        asked.append(began)
+        if len(asked) == 2:  # The network's count is asked for first.
+            clock.shift(timedelta(minutes=5))
+        return began
 
-    restarting = False
+    with monkeypatch.context() as patched:
+        patched.setattr(LocMemCache, "get", end_the_window)
+        last = guess(ada)
+
+    assert last.status_code == 429
+    assert guess(ada).status_code == 401
 
 
-def test_counter_that_begins_anew_ends_too(clock, ada, right, settings, monkeypatch):
-    use_cache(settings, f"{__name__}.RestartingCache")
-    guess(ada)
-    monkeypatch.setattr(RestartingCache, "restarting", True)
+def test_guess_that_finds_its_window_ended_begins_one_for_all(clock, locked_out, ada, monkeypatch):
+    add, asked = LocMemCache.add, []
 
-    guess_often(7, ada)
-    clock.shift(timedelta(minutes=6))
+    def end_the_window(cache, key, *arguments, **options):
+        added = add(cache, key, *arguments, **options)
+        asked.append(key)
+        if len(asked) == 3:  # The two of the network's count come first.
+            clock.shift(timedelta(seconds=299))
+        return added
 
-    assert guess(ada, password=right).status_code == 200
+    clock.shift(timedelta(seconds=1))
+    with monkeypatch.context() as patched:
+        patched.setattr(LocMemCache, "add", end_the_window)
+        late = guess(ada)
+
+    assert late.status_code == 401
+    assert guess_often(5, ada) == [401] * 4 + [429]
+
+
+def test_wait_is_at_most_a_window_whatever_another_hosts_clock_says(clock, ada):
+    clock.shift(timedelta(days=1))
+    guess_often(6, ada)
+    clock.shift(-timedelta(days=1))
+
+    assert guess(ada)["Retry-After"] == "300"
 
 
 def test_window_ends_though_the_cache_keeps_what_it_counts_for_ever(clock, ada, right, settings, tmp_path):
     backend = "django.core.cache.backends.filebased.FileBasedCache"
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path), "TIMEOUT": None}}
     assert guess_often(6, ada) == [401] * 5 + [429]
-    clock.shift(timedelta(minutes=5))
+    clock.shift(timedelta(minutes=5, seconds=1))
 
     assert guess(ada, password=right).status_code == 200
 
 
 def test_sign_ins_that_take_longer_than_the_window_leave_no_debt(monkeypatch, clock, ada, right):
-    """Three that began before it ended are taken back from the next window, in which there was one attempt."""
+    """Three that began before it ended are not taken back from the next window, in which there was one attempt."""
     verify, in_flight = throttling.authenticate, []
 
     def verify_slowly(request, **credentials):
@@ -646,7 +669,7 @@ def test_sign_ins_that_take_longer_than_the_window_leave_no_debt(monkeypatch, cl
     monkeypatch.setattr(throttling, "authenticate", verify_slowly)
 
     assert guess(ada, password=right).status_code == 200
-    assert guess_often(8, ada) == [401] * 7 + [429]
+    assert guess_often(5, ada) == [401] * 4 + [429]
 
 
 def test_cache_shows_neither_who_signs_in_nor_from_where(locked_out, ada):
