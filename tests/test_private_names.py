@@ -14,6 +14,11 @@ PACKAGE = ROOT / "fastauth_django"
 
 #: name: (whose, why there is no public way, the test that notices)
 PRIVATE = {
+    "_cache": (
+        "Django's caches on Redis and Memcached",
+        "nothing else imports the client without asking its server",
+        "tests/checks/test_messages.py",
+    ),
     "_cache_update_cache": (
         "Django's cache middleware",
         "nothing else tells cache_page that a page must not be stored after the view has run",

@@ -623,7 +623,7 @@ LIMIT_NOT_SHARED = Message(
     "W022",
     "This app counts failed sign-ins in the default cache, and {backend} {fault}: an attacker can try more passwords "
     "than LOGIN_FAILURE_LIMIT allows.",
-    "Use Redis or Memcached for CACHES['default'].",
+    "Use Redis or Memcached for CACHES['default'], and install the client (redis or pymemcache).",
     deploy=True,
 )
 PROXY_NOT_COUNTED = Message(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from django.conf import settings as django_settings
 from django.core import checks
-from django.core.cache import DEFAULT_CACHE_ALIAS
+from django.core.cache import DEFAULT_CACHE_ALIAS, caches
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
@@ -23,7 +22,7 @@ RACING = "loses counts when two requests come at once or it has MAX_ENTRIES, and
 FAULTS = {
     DummyCache: "stores nothing",
     LocMemCache: "counts in each process separately, and drops counts when it has MAX_ENTRIES",
-    # Both count with BaseCache.incr, which reads and then sets, with the timeout of the cache and not of the count.
+    # Both count with BaseCache.incr, which reads and then sets.
     FileBasedCache: RACING,
     DatabaseCache: RACING,
 }
@@ -34,10 +33,7 @@ def faults() -> Iterator[checks.CheckMessage]:
         issubclass(route.view, (LoginView, RegisterView, ChangePasswordView)) for route in project.auth_routes()
     ):
         return  # No view takes a password.
-    backend = _cache_backend()
-    for kind, fault in FAULTS.items():
-        if isinstance(backend, type) and issubclass(backend, kind):
-            yield messages.LIMIT_NOT_SHARED(backend=project.name_of(backend), fault=fault)
+    yield from _faults_of_cache()
     if rest_framework_settings.NUM_PROXIES is None:
         yield messages.PROXY_NOT_COUNTED()
     serializer = conf.LOGIN_SERIALIZER
@@ -46,6 +42,13 @@ def faults() -> Iterator[checks.CheckMessage]:
         yield messages.FAILURES_NOT_COUNTED(serializer=project.name_of(serializer))
 
 
-def _cache_backend() -> object:
-    default: object = django_settings.CACHES.get(DEFAULT_CACHE_ALIAS)
-    return project.imported(default.get("BACKEND")) if isinstance(default, Mapping) else None
+def _faults_of_cache() -> Iterator[checks.CheckMessage]:
+    try:
+        cache: object = caches[DEFAULT_CACHE_ALIAS]
+        getattr(cache, "_cache", None)  # Here Redis and Memcached import their client. They connect later.
+    except Exception as error:  # The app would sign people in, and count nothing.
+        yield messages.LIMIT_NOT_SHARED(backend="it", fault=f"cannot be used ({error})")
+        return
+    for kind, fault in FAULTS.items():
+        if isinstance(cache, kind):
+            yield messages.LIMIT_NOT_SHARED(backend=project.name_of(type(cache)), fault=fault)

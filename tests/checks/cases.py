@@ -1,6 +1,7 @@
 """Every mistake that the checks know, each beside the nearest configuration that is right."""
 
 import re
+import sys
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import partial
@@ -1350,12 +1351,19 @@ DEPLOYMENT = [
     ),
     Case("W035", "in JSON delivery", json_fastauth(), json_fastauth(SIGN_UP_ENABLED=True)),
     Case("W035", "a sign-up without a word of FASTAUTH", {"FASTAUTH": {}}, {"FASTAUTH": {}, **NO_LOGIN}),
-    Case(
-        "W022", "a cache in each process", cache(LOCMEM), cache("django.core.cache.backends.memcached.PyMemcacheCache")
-    ),
-    Case("W022", "one derived from it", cache(f"{HERE}.OwnLocMemCache"), cache("missing.Cache")),
+    Case("W022", "a cache in each process", cache(LOCMEM), PRODUCTION),
+    Case("W022", "one derived from it", cache(f"{HERE}.OwnLocMemCache"), cache(f"{HERE}.SharedCache")),
     Case("W022", "no cache", cache("django.core.cache.backends.dummy.DummyCache"), PRODUCTION),
-    Case("W022", "files", cache("django.core.cache.backends.filebased.FileBasedCache"), cache(f"{HERE}.function_view")),
+    Case("W022", "files", cache("django.core.cache.backends.filebased.FileBasedCache"), PRODUCTION),
+    Case("W022", "no such backend", cache("missing.Cache"), PRODUCTION),
+    Case("W022", "what is no backend", cache(f"{HERE}.function_view"), {**cache(f"{HERE}.function_view"), **NO_LOGIN}),
+    Case(
+        "W022",
+        "no client for it",
+        PRODUCTION,
+        cache(f"{HERE}.SharedCache"),
+        during=partial(mock.patch.dict, sys.modules, {"redis": None}),  # Importing it raises ImportError.
+    ),
     Case(
         "W022",
         "the database",

@@ -130,8 +130,8 @@ def test_simple_jwt_that_simplejwt_itself_cannot_read_is_told(value, monkeypatch
 
 
 @pytest.mark.parametrize("backend", [5, None, "", "x"])
-def test_cache_backend_that_cannot_be_loaded_is_left_to_django(backend):
-    assert found(cache(backend)) == []
+def test_cache_backend_that_cannot_be_loaded_is_told(backend):
+    assert ids(cache(backend)) == ["W022"]
 
 
 @pytest.mark.parametrize("pattern", ["(", 5, b"https://.*"], ids=repr)
