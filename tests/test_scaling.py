@@ -11,6 +11,9 @@ from argparse import Namespace
 from contextlib import ExitStack
 
 import pytest
+from django.contrib.auth.models import update_last_login
+from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.tokens import default_token_generator
 
 from tests.browser.certificate import Authority
 from tests.browser.servers import Server, migrate
@@ -28,6 +31,7 @@ pytestmark = pytest.mark.slow
 SCALING = page("docs/scaling.md")
 [SETTINGS] = SCALING.take("python", under="Settings")
 [FAILOVER_SETTINGS] = SCALING.take("python", under="A failover")
+[WITHOUT_LAST_LOGIN] = SCALING.take("python", under="Cities apart")
 [SYNCHRONOUS] = SCALING.take("ini")
 PLANS = SCALING.take("text")
 COMMANDS = SCALING.take("console")
@@ -239,6 +243,21 @@ def test_round_trips_are_those_of_the_page(tmp_path):
 
 
 @pytest.mark.database
+def test_app_of_the_page_saves_last_login_and_links_that_reset_a_password_outlive_a_sign_in(browser, account):
+    link = default_token_generator.make_token(account.user)
+    of_page = {}
+    exec(WITHOUT_LAST_LOGIN.code, of_page)  # noqa: S102
+    of_page["AccountsConfig"]("accounts", sys.modules[__name__]).ready()
+    try:
+        browser.sign_in(account)
+    finally:
+        user_logged_in.connect(update_last_login, dispatch_uid="update_last_login")
+
+    account.user.refresh_from_db()
+    assert account.user.last_login is None
+    assert default_token_generator.check_token(account.user, link)
+
+
 def test_growth_is_measured_and_plans_are_those_of_the_page(tmp_path):
     if reason := PostgreSQL.missing():
         cannot_run(reason)
