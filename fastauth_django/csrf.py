@@ -39,21 +39,22 @@ class Fault(NamedTuple):
         return f"{self.sent} {self.compared}".rstrip()
 
 
-def forgery_fault(request: HttpRequest, *, csrf_token_can_be_sent: bool = True) -> Fault | None:
+def forgery_fault(request: HttpRequest | Request, *, csrf_token_can_be_sent: bool = True) -> Fault | None:
     """Why ``request`` must not act with the cookies that it carries, or None if it may.
 
     ``csrf_token_can_be_sent=False`` is for signing in and up in ``"token"`` mode: the visitor has no token yet, so the
     origin rule decides instead. So it does for the handshake of a WebSocket, a ``GET`` that opens a way to act: a page
     can add no token to it.
     """
-    if request.method in SAFE_METHODS and not is_handshake(request):
+    http_request = getattr(request, "_request", request)  # REST framework's takes a detour to it.
+    if http_request.method in SAFE_METHODS and not is_handshake(http_request):
         return None
     mode = conf.CSRF_PROTECTION
     if mode is None:
         return None
-    if mode == "token" and csrf_token_can_be_sent and not is_handshake(request):
-        return _token_fault(request)
-    return cross_origin_fault(request)
+    if mode == "token" and csrf_token_can_be_sent and not is_handshake(http_request):
+        return _token_fault(request)  # It may read the form, which is for the view's own parsers.
+    return cross_origin_fault(http_request)
 
 
 def is_handshake(request: HttpRequest | Request) -> bool:
