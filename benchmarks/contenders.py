@@ -68,6 +68,18 @@ class FastAuthStateless(FastAuth):
     authentication = "fastauth_django.authentication.CookieJWTStatelessUserAuthentication"
 
 
+class FastAuthWithoutLastLogin(FastAuth):
+    name, label = "fastauth_without_last_login", "this app, no last_login"
+    setup = "The first line without Django's receiver for `last_login`, which dj-rest-auth and simplejwt do not write."
+    operations = ["sign_in"]
+
+    def urlpatterns(self) -> list[Any]:
+        from django.contrib.auth.signals import user_logged_in
+
+        user_logged_in.disconnect(dispatch_uid="update_last_login")
+        return super().urlpatterns()
+
+
 class FastAuthBearer(FastAuth):
     name, label = "fastauth_bearer", "this app, bearer"
     setup = '`TOKEN_DELIVERY = "json"`, for clients that keep their tokens as those of simplejwt do.'
@@ -150,6 +162,7 @@ CONTENDERS: dict[str, type[Contender]] = {
     kind.name: kind
     for kind in (
         FastAuth,
+        FastAuthWithoutLastLogin,
         FastAuthBearer,
         FastAuthStateless,
         SimpleJwt,

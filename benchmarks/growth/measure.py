@@ -139,6 +139,7 @@ class Measurement:
             "plans": self.plans(),
             "per second": {
                 "the query of a protected GET": self._per_second(LOOKUP),
+                "the same, prepared": self._per_second(LOOKUP, "--protocol=prepared"),
                 "both queries of a refresh": self._per_second(LOOKUP + refresh),
                 "those, and the first GET after it": self._per_second(LOOKUP + refresh + LOOKUP + confirm),
             },
@@ -170,14 +171,14 @@ class Measurement:
             device.refresh()
         return found
 
-    def _per_second(self, script: str) -> float:
+    def _per_second(self, script: str, *options: str) -> float:
         """How often PostgreSQL alone does it, on connections that are kept, each time for another session."""
         command = [found("pgbench"), "--no-vacuum", "--file=-"]
         seconds = max(1, round(self.options.seconds / 2))
         clients = [f"--client={PGBENCH_CLIENTS}", f"--time={seconds}", "--host=127.0.0.1"]
         server = [f"--port={self.postgresql.port}", f"--username={self.postgresql.user}", "growth"]
         done = subprocess.run(
-            [*command, *clients, *server],
+            [*command, *options, *clients, *server],
             input=f"\\set n random(0, {self.rows.number - 1})\n{script}",
             capture_output=True,
             text=True,
