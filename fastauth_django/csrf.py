@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.utils.http import is_same_domain
 from rest_framework.authentication import CSRFCheck
-from rest_framework.request import Request
+from rest_framework.request import Request, is_form_media_type
 
 from .conf import conf
 from .exceptions import CsrfFailed
@@ -46,14 +46,17 @@ def forgery_fault(request: HttpRequest | Request, *, csrf_token_can_be_sent: boo
     origin rule decides instead. So it does for the handshake of a WebSocket, a ``GET`` that opens a way to act: a page
     can add no token to it.
     """
-    http_request = getattr(request, "_request", request)  # REST framework's takes a detour to it.
-    if http_request.method in SAFE_METHODS and not is_handshake(http_request):
+    http_request: HttpRequest = getattr(request, "_request", request)  # REST framework's takes a detour to it.
+    # But REST framework's decides which handler runs. A project's own may read another method out of the query.
+    if request.method in SAFE_METHODS and not is_handshake(http_request):
         return None
     mode = conf.CSRF_PROTECTION
     if mode is None:
         return None
     if mode == "token" and csrf_token_can_be_sent and not is_handshake(http_request):
-        return _token_fault(request)  # It may read the form, which is for the view's own parsers.
+        # A form is for the view's own parsers. Any other body is left alone, for a view that reads it by itself.
+        left_alone = not is_form_media_type(http_request.content_type or "") and request.method == http_request.method
+        return _token_fault(http_request if left_alone else request)
     return cross_origin_fault(http_request)
 
 

@@ -11,6 +11,7 @@ from rest_framework.decorators import api_view, permission_classes
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from fastauth_django import csrf, refuse_forgery
@@ -719,6 +720,41 @@ def test_form_is_left_to_the_parsers_of_the_view(strict, monkeypatch):
     response = strict.post("/private", {"name": "Ada"}, format="multipart", **strict.token())
 
     assert (response.status_code, response.json()["detail"]) == (400, "Too large.")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [("application/offset+octet-stream", b"\x00\xff"), ("application/json", b"{}"), ("text/csv", b"a")],
+)
+def test_body_that_is_no_form_is_left_to_a_view_that_reads_it_by_itself(strict, monkeypatch, content_type, body):
+    """As one of uploads in chunks does, which has no parser for them."""
+    monkeypatch.setattr(PrivateView, "post", lambda view, request: Response({"read": repr(request._request.read())}))
+
+    response = strict.generic("POST", "/private", body, content_type=content_type, **strict.token())
+
+    assert (response.status_code, response.json()) == (200, {"read": repr(body)})
+
+
+class RequestWithMethodOverride(Request):
+    """As REST framework's documentation once had it, for clients that send nothing but GET and POST."""
+
+    @property
+    def method(self):
+        return self.query_params.get("_method", self._request.method)
+
+
+@pytest.mark.parametrize("mode", ["origin", "token"])
+def test_method_is_the_one_that_the_view_acts_by(strict, monkeypatch, settings, mode):
+    settings.FASTAUTH = {**settings.FASTAUTH, "CSRF_PROTECTION": mode}
+
+    def initialize_request(view, request, *args, **kwargs):
+        return RequestWithMethodOverride(request, authenticators=view.get_authenticators())
+
+    monkeypatch.setattr(PrivateView, "initialize_request", initialize_request)
+    monkeypatch.setattr(PrivateView, "delete", lambda view, request: Response(), raising=False)
+
+    assert strict.get("/private?_method=DELETE", **FOREIGN).status_code == 403
+    assert strict.get("/private?_method=DELETE", **strict.token()).status_code == 200
 
 
 @pytest.mark.parametrize(
