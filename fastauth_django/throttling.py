@@ -20,7 +20,7 @@ from functools import cache as once
 from ipaddress import ip_network
 from math import ceil
 from time import time
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib.auth import authenticate, get_user_model
@@ -212,19 +212,35 @@ class Counter:
 
     def count(self) -> int:
         """Count one attempt, and return how many there were; 0 if the cache did not answer."""
-        self.began = ceil(time())
         try:
-            if not cache.add(self.name, self.began, timeout=self.window):
-                self.began = cast("int", cache.get_or_set(self.name, self.began, timeout=self.window))
+            self.began = self._beginning()
             # It outlives its window. Redis would begin it anew for whoever counts while it expires.
             is_first = cache.add(self._attempts, 1, timeout=2 * self.window)
-            self.attempts = 1 if is_first else cache.incr(self._attempts)
+            # django-redis says None where it is to ignore that its server is away.
+            self.attempts = 1 if is_first else cache.incr(self._attempts) or 0
         except ValueError:
             self.attempts = 1  # The cache had no room for it.
         except Exception:
             # The cache's client may raise anything when its server is away. The password is still checked.
             logger.exception("Attempts cannot be counted: the cache does not answer")
         return self.attempts
+
+    def _beginning(self) -> int:
+        """When the window began: now, if it had not."""
+        now = ceil(time())
+        for _attempt in range(2):  # It may end between two of these calls.
+            if cache.add(self.name, now, timeout=self.window):
+                return now
+            began: int | None = cache.get(self.name)
+            if began is None:
+                # A replica does not know it yet. Its primary is asked, by a write that changes nothing.
+                with suppress(ValueError):
+                    began = cache.incr(self.name, 0)
+            if began == 0:  # It expired, and Redis began it anew, without an end.
+                cache.touch(self.name, self.window)
+            if began is not None:
+                return began
+        return now
 
     def refuse_over(self, limit: int) -> None:
         """Raise ``Throttled``, with the seconds to wait, if that was one attempt too many."""
@@ -238,7 +254,7 @@ class Counter:
 
     def reset(self) -> bool:
         """Forget all attempts, and return whether the cache answered."""
-        return self._reset(lambda: cache.delete_many([self.name, self._attempts]))
+        return self._reset(lambda: cache.delete(self._attempts))
 
     def _reset(self, operation: Callable[[], object]) -> bool:
         try:

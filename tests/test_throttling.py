@@ -535,16 +535,16 @@ class BrokenCache(BaseCache):
     def add(self, *args, **kwargs):
         raise ConnectionRefusedError
 
-    get = set = incr = decr = delete_many = add
+    get = set = incr = decr = delete = add
 
 
 class CacheThatGoesAway(LocMemCache):
     """Its server goes away while the password is verified."""
 
-    def delete_many(self, *args, **kwargs):
+    def delete(self, *args, **kwargs):
         raise ConnectionResetError
 
-    decr = delete_many
+    decr = delete
 
 
 def errors_in(caplog):
@@ -580,6 +580,69 @@ def test_cache_that_keeps_nothing_locks_nobody_out(ada, right, settings):
     use_cache(settings, "django.core.cache.backends.dummy.DummyCache")
 
     assert guess_often(7, ada) == [401] * 7
+    assert guess(ada, password=right).status_code == 200
+
+
+class SilentCache(BaseCache):
+    """Its server is away, and it hides that, as clients can be told to."""
+
+    def __init__(self, location, params):
+        super().__init__(params)
+
+    def add(self, *args, **kwargs):
+        return None
+
+    get = set = incr = decr = delete = touch = add
+
+
+class SilentMemcached(SilentCache):
+    """Django's backend says of such a client that it has no such key."""
+
+    def incr(self, *args, **kwargs):
+        raise ValueError
+
+    decr = incr
+
+
+@pytest.mark.parametrize("kind", [SilentCache, SilentMemcached])
+def test_cache_that_hides_that_it_is_away_locks_nobody_out(ada, right, settings, kind):
+    use_cache(settings, f"{__name__}.{kind.__name__}")
+
+    assert guess_often(7, ada) == [401] * 7
+    assert guess(ada, password=right).status_code == 200
+
+
+class LaggingReplica(LocMemCache):
+    """What it reads, it reads from a replica, which does not know what was just written."""
+
+    def get(self, key, default=None, version=None):
+        return default
+
+
+def test_limit_holds_though_a_replica_of_the_cache_lags(clock, ada, settings):
+    use_cache(settings, f"{__name__}.LaggingReplica")
+    answers = []
+    for _second in range(7):
+        answers += guess_often(1, ada)
+        clock.shift(1)
+
+    assert answers == [401] * 5 + [429] * 2
+
+
+class RedisWhoseEntryExpires(LaggingReplica):
+    """Django's backend asks whether there is a key, and then adds to it. It may have expired in between."""
+
+    def incr(self, key, delta=1, version=None):
+        if delta == 0:
+            self.set(key, 0, timeout=None, version=version)
+        return super().incr(key, delta, version=version)
+
+
+def test_window_that_redis_began_by_itself_ends_too(clock, ada, right, settings):
+    use_cache(settings, f"{__name__}.RedisWhoseEntryExpires")
+    assert guess_often(8, ada) == [401] * 6 + [429] * 2
+    clock.shift(timedelta(minutes=5, seconds=1))
+
     assert guess(ada, password=right).status_code == 200
 
 

@@ -225,6 +225,27 @@ def test_a_count_on_redis_ends_with_its_window(redis, verified, settings):
     assert all(0 < life <= 600 for life in lives), "a count without an end would lock its account out for ever"
 
 
+@pytest.fixture
+def cut_off(redis, settings):
+    """Another Redis, from which the cache reads as from a replica. The primary does not reach it."""
+    server = Redis()
+    server.start()
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": [redis.url, server.url]}}
+    yield server
+    hang_up()
+    server.stop()
+
+
+@pytest.mark.database
+def test_the_limit_holds_while_a_replica_of_redis_is_cut_off(cut_off, verified, clock):
+    answers = []
+    for _second in range(7):
+        answers.append(guess(identifier_for("ada"), "a guess").status_code)
+        clock.shift(1)
+
+    assert answers == [401] * 5 + [429] * 2
+
+
 @pytest.mark.database
 def test_success_takes_back_its_own_attempt_on_redis(redis, account):
     identifier, password = account.credentials.values()
